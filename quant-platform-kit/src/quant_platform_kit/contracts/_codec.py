@@ -1,0 +1,108 @@
+"""One canonical JSON form for every contract: same value, same bytes.
+
+Decimals, dates and enums are written as strings; keys are sorted; nothing is lost on the way back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from functools import cache
+from typing import Any, TypeVar, cast
+
+from quant_platform_kit.errors import ContractError
+
+T = TypeVar("T")
+
+
+def encode(value: object) -> Any:  # noqa: ANN401 (JSON has no narrower type)
+    """Return `value` as plain JSON types.
+
+    Raises
+    ------
+    ContractError
+        For a type that has no canonical form.
+    """
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, date):  # a datetime is a date as well
+        return value.isoformat()
+    if is_dataclass(value):
+        return {f.name: encode(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): encode(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [encode(item) for item in value]
+    raise ContractError(f"{type(value).__name__} has no canonical JSON form")
+
+
+def canonical(value: object) -> str:
+    """Return the one JSON text of `value`."""
+    return json.dumps(encode(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def digest(value: object) -> str:
+    """Return the SHA-256 of the canonical text, in hexadecimal."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def decode(kind: type[T], data: object) -> T:
+    """Read a contract of type `kind` back from its JSON form.
+
+    Raises
+    ------
+    ContractError
+        When the data does not fit the type.
+    """
+    try:
+        return cast("T", _decode(kind, data))
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise ContractError(f"not a stored {kind.__name__}: {error}") from error
+
+
+def _decode(kind: Any, data: Any) -> Any:  # noqa: ANN401 (walks arbitrary type hints)
+    origin = typing.get_origin(kind)
+    if origin is types.UnionType or origin is typing.Union:
+        return None if data is None else _decode(_without_none(kind), data)
+    if origin is tuple:
+        item = typing.get_args(kind)[0]
+        return tuple(_decode(item, entry) for entry in data)
+    if origin is not None and issubclass(origin, Mapping):
+        item = typing.get_args(kind)[1]
+        return {key: _decode(item, entry) for key, entry in data.items()}
+    if is_dataclass(kind):
+        hints = _hints(kind)
+        return kind(**{name: _decode(hints[name], entry) for name, entry in data.items()})
+    return _decode_scalar(kind, data)
+
+
+def _decode_scalar(kind: Any, data: Any) -> Any:  # noqa: ANN401 (walks arbitrary type hints)
+    if kind is datetime or kind is date:
+        return kind.fromisoformat(data)
+    if kind is Decimal or issubclass(kind, Enum):
+        return kind(data)
+    if not isinstance(data, kind):
+        raise ContractError(f"expected {kind.__name__}, got {data!r}")
+    return data
+
+
+def _without_none(kind: Any) -> Any:  # noqa: ANN401 (walks arbitrary type hints)
+    return next(arm for arm in typing.get_args(kind) if arm is not type(None))
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)

@@ -1,0 +1,173 @@
+"""A run's request, report and heartbeat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
+
+from quant_platform_kit.contracts._decision import Decision
+from quant_platform_kit.contracts._orders import OrderStatus, Side
+from quant_platform_kit.contracts._plan import FrozenSleeve, Leg, Skipped
+from quant_platform_kit.contracts._portfolio import Environment, ExecutionMode
+from quant_platform_kit.contracts._strategy import InputMode
+from quant_platform_kit.contracts._validate import check_text, refuse
+from quant_platform_kit.errors import ReasonCode
+
+
+class Outcome(StrEnum):
+    """Every slot ends in exactly one of these."""
+
+    TRADED = "TRADED"
+    NO_ACTION = "NO_ACTION"
+    BLOCKED = "BLOCKED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class CycleRequest:
+    """What a caller asks for.
+
+    Parameters
+    ----------
+    slot : str
+        A scheduled slot (``close``) or a manual run's own name, which is then its own slot.
+    session : date or None
+        The session the caller means; None means the clock's. On a market that is replayed the
+        clock is moved to it; on a real one a different session is refused.
+    strategies : tuple of str or None
+        Narrows the run to these sleeves; the others are frozen, never zeroed. Empty is an error.
+    """
+
+    slot: str = "close"
+    session: date | None = None
+    strategies: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an unnamed slot and an empty list of strategies."""
+        check_text(self, "slot", self.slot)
+        if not all(c.isalnum() or c in "-_." for c in self.slot):
+            raise refuse(self, "slot", self.slot, "letters, digits, '-', '_' or '.'")
+        if self.strategies is not None and not self.strategies:
+            raise refuse(self, "strategies", (), "at least one profile, or nothing at all for every one")
+
+
+@dataclass(frozen=True, slots=True)
+class SleeveDecision:
+    """What one strategy answered, under the names people know it by."""
+
+    profile: str
+    display_name: Mapping[str, str]
+    input_mode: InputMode
+    decision: Decision
+    inputs_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRef:
+    """The feature snapshot a decision read."""
+
+    profile: str
+    as_of: date
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class PositionLine:
+    """One holding in a report; weights are shares of the capital base."""
+
+    symbol: str
+    quantity: Decimal
+    price_usd: Decimal | None
+    value_usd: Decimal | None
+    weight: Decimal | None
+    target_weight: Decimal | None
+    managed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """One order in a report, from leg to fills."""
+
+    client_id: str
+    broker_order_id: str | None
+    symbol: str
+    side: Side
+    quantity: Decimal
+    filled_quantity: Decimal
+    average_price_usd: Decimal | None
+    fee_usd: Decimal
+    status: OrderStatus
+    code: ReasonCode | None
+    detail: str
+    leg: Leg
+
+
+@dataclass(frozen=True, slots=True)
+class CycleReport:
+    """Everything one run did and saw; stored under its key and returned to every later caller.
+
+    Money in USD. `environment` is what the connected broker says it is; None when the run ended
+    before the broker was asked. `account` is masked: reports travel.
+    """
+
+    run_key: str
+    platform: str
+    account: str
+    session: date | None
+    slot: str
+    mode: ExecutionMode
+    environment: Environment | None
+    outcome: Outcome
+    code: ReasonCode | None
+    reason: str
+    started_at: datetime
+    finished_at: datetime
+    attempt: int = 1
+    decisions: tuple[SleeveDecision, ...] = ()
+    frozen: tuple[FrozenSleeve, ...] = ()
+    capital_base_usd: Decimal | None = None
+    equity_usd: Decimal | None = None
+    cash_usd: Decimal | None = None
+    positions: tuple[PositionLine, ...] = ()
+    orders: tuple[OrderLine, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()
+    snapshot: SnapshotRef | None = None
+    versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    commit: str = ""
+
+    @property
+    def consumes_slot(self) -> bool:
+        """True when a later call with the same key must get this report, not a new run."""
+        return self.outcome in (Outcome.TRADED, Outcome.NO_ACTION) and self.code not in (
+            ReasonCode.MARKET_CLOSED,
+            ReasonCode.OUTSIDE_WINDOW,
+        )
+
+    @property
+    def turnover_usd(self) -> Decimal:
+        """Traded value of the run's fills."""
+        return sum(
+            (o.filled_quantity * o.average_price_usd for o in self.orders if o.average_price_usd),
+            Decimal(0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """One message to operators about one run, in one language."""
+
+    run_key: str
+    language: str
+    title: str
+    body: str
+
+    def __post_init__(self) -> None:
+        """Refuse a blank message."""
+        for name in ("run_key", "language", "title", "body"):
+            check_text(self, name, getattr(self, name))

@@ -1,0 +1,184 @@
+"""What a strategy declares about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from quant_platform_kit.contracts._market import Adjustment
+from quant_platform_kit.contracts._validate import (
+    ZERO,
+    check_decimal,
+    check_symbol,
+    check_text,
+    check_unique,
+    refuse,
+)
+
+_LANGUAGES = ("en", "zh")
+
+
+class Cadence(StrEnum):
+    """How often a strategy may change its wish."""
+
+    DAILY = "daily"
+    MONTHLY = "monthly"
+    QUARTERLY = "quarterly"
+
+
+class TargetMode(StrEnum):
+    """The unit of every target in one decision; never mixed."""
+
+    WEIGHT = "weight"
+    VALUE = "value"
+
+
+class InputMode(StrEnum):
+    """Where a profile's signal comes from: prices at run time, or a published snapshot."""
+
+    DIRECT = "direct"
+    SNAPSHOT = "snapshot"
+
+
+class ProfileStatus(StrEnum):
+    """The ladder a profile climbs; paper and live need at least PAPER and RUNTIME_ENABLED."""
+
+    RESEARCH = "research"
+    SHADOW = "shadow"
+    PAPER = "paper"
+    RUNTIME_ENABLED = "runtime_enabled"
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryInput:
+    """Daily bars a strategy needs: every symbol, at least `sessions` complete sessions."""
+
+    symbols: tuple[str, ...]
+    sessions: int
+    adjustment: Adjustment = Adjustment.TOTAL_RETURN
+
+    def __post_init__(self) -> None:
+        """Refuse an empty or repeated list, or no sessions."""
+        if not self.symbols:
+            raise refuse(self, "symbols", self.symbols, "at least one symbol")
+        for symbol in self.symbols:
+            check_symbol(self, "symbols", symbol)
+        check_unique(self, "symbols", self.symbols)
+        if self.sessions < 1:
+            raise refuse(self, "sessions", self.sessions, "at least one session")
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotInput:
+    """The published feature file a strategy needs.
+
+    `contract` names the file's schema and version; `max_age_sessions` counts exchange sessions
+    from the snapshot's date to the session that trades on it.
+    """
+
+    contract: str
+    columns: tuple[str, ...]
+    max_age_sessions: int
+
+    def __post_init__(self) -> None:
+        """Refuse an unnamed contract or a negative age."""
+        check_text(self, "contract", self.contract)
+        check_unique(self, "columns", self.columns)
+        if self.max_age_sessions < 0:
+            raise refuse(self, "max_age_sessions", self.max_age_sessions, "zero or more sessions")
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionHints:
+    """What a strategy may say about its execution; everything else belongs to the platform.
+
+    Parameters
+    ----------
+    rebalance_threshold_ratio : Decimal
+        No-trade band around each target, as a share of the sleeve's capital.
+    cash_reserve_ratio : Decimal
+        Share of the sleeve's capital that never buys anything.
+    min_trade_usd : Decimal
+        Smaller differences are left alone, but a zero target always sells.
+    """
+
+    rebalance_threshold_ratio: Decimal = ZERO
+    cash_reserve_ratio: Decimal = ZERO
+    min_trade_usd: Decimal = ZERO
+
+    def __post_init__(self) -> None:
+        """Refuse ratios outside [0, 1)."""
+        for field in ("rebalance_threshold_ratio", "cash_reserve_ratio"):
+            value = getattr(self, field)
+            check_decimal(self, field, value, least=ZERO)
+            if value >= 1:
+                raise refuse(self, field, value, "a ratio below 1")
+        check_decimal(self, "min_trade_usd", self.min_trade_usd, least=ZERO)
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyManifest:
+    """Everything a profile says about itself, once.
+
+    Parameters
+    ----------
+    profile : str
+        Canonical name, as in ``STRATEGY_PROFILE``.
+    aliases : tuple of str
+        Other names that resolve to it.
+    display_name, description : mapping of str to str
+        By language; ``en`` and ``zh`` are required.
+    cadence : Cadence
+    benchmark : str
+        Symbol or index the profile is measured against.
+    safe_haven : str or None
+        Symbol that holds what is not invested; None keeps cash.
+    status : ProfileStatus
+    target_mode : TargetMode
+    managed : tuple of str
+        The complete managed universe: a managed symbol absent from a REBALANCE means zero.
+    history, snapshot : optional
+        Declared inputs. The input mode follows from them.
+    hints : ExecutionHints
+    icon : str
+        One character for tables and messages.
+    """
+
+    profile: str
+    display_name: Mapping[str, str]
+    description: Mapping[str, str]
+    cadence: Cadence
+    benchmark: str
+    target_mode: TargetMode
+    status: ProfileStatus
+    managed: tuple[str, ...]
+    aliases: tuple[str, ...] = ()
+    safe_haven: str | None = None
+    history: HistoryInput | None = None
+    snapshot: SnapshotInput | None = None
+    hints: ExecutionHints = ExecutionHints()
+    icon: str = "•"
+
+    def __post_init__(self) -> None:
+        """Refuse a manifest that leaves something the platform needs unsaid."""
+        check_text(self, "profile", self.profile)
+        for field in ("display_name", "description"):
+            texts = getattr(self, field)
+            for language in _LANGUAGES:
+                check_text(self, f"{field}[{language}]", texts.get(language))
+        if not self.managed:
+            raise refuse(self, "managed", self.managed, "at least one managed symbol")
+        for symbol in self.managed:
+            check_symbol(self, "managed", symbol)
+        check_unique(self, "managed", self.managed)
+        if self.safe_haven is not None and self.safe_haven not in self.managed:
+            raise refuse(self, "safe_haven", self.safe_haven, "a managed symbol, or None for cash")
+        if self.history is None and self.snapshot is None:
+            raise refuse(self, "history", None, "a history input, a snapshot input, or both")
+
+    @property
+    def input_mode(self) -> InputMode:
+        """SNAPSHOT when a published file is needed, else DIRECT."""
+        return InputMode.DIRECT if self.snapshot is None else InputMode.SNAPSHOT

@@ -1,0 +1,218 @@
+"""Every error of the platform, grouped by what the runtime does about it, and every reason code.
+
+::
+
+    PlatformError
+    ├── ContractError        refuse the value: it is malformed; the message names the field
+    ├── SettingsError        refuse to start: a setting is unknown, unreadable or stale
+    ├── RefuseRun            end the run before any order; the slot stays free
+    │   ├── SlotBusy             another run of this account holds the lease
+    │   ├── InputError           an input is missing, stale or broken
+    │   ├── CalendarError        the exchange calendar cannot answer
+    │   └── TransientError       nothing was sent and the same call may succeed later
+    ├── StopAndTell          end the run and tell a human; the account needs a look
+    │   ├── ReconciliationError  broker, ledger and journal disagree
+    │   └── BrokerAnswerError    the broker answered something that cannot be true
+    └── UnresolvedOrder      block the symbol: an order's fate is unknown until it is queried
+
+A message says what happened, what it means for the account and what to do next. None carries a
+secret or an account number: both belong to the caller, who already knows them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+__all__ = [
+    "BrokerAnswerError",
+    "CalendarError",
+    "ContractError",
+    "InputError",
+    "PlatformError",
+    "ReasonCode",
+    "ReconciliationError",
+    "RefuseRun",
+    "SettingsError",
+    "SlotBusy",
+    "StopAndTell",
+    "TransientError",
+    "UnresolvedOrder",
+]
+
+
+class ReasonCode(StrEnum):
+    """Why a thing was skipped, reduced, rejected, blocked or failed; one enum for the product.
+
+    The text behind each code is its meaning for an operator; the reference page is made of it.
+    """
+
+    meaning: str
+
+    def __new__(cls, code: str, meaning: str) -> Self:
+        """Keep the code as the string value and the operator's meaning beside it."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        return member
+
+    # The slot
+    ALREADY_RAN = "ALREADY_RAN", "This slot has its report; the first one is returned."
+    CALENDAR_UNREADABLE = "CALENDAR_UNREADABLE", "The exchange calendar has no answer for the day."
+    LEASE_HELD = "LEASE_HELD", "Another run of this account is in progress."
+    MARKET_CLOSED = "MARKET_CLOSED", "The exchange holds no session on this day."
+    OUTSIDE_WINDOW = "OUTSIDE_WINDOW", "The session is open, but the slot's window is not."
+    SESSION_MISMATCH = "SESSION_MISMATCH", "The requested session is not the clock's session."
+    GATE_CLOSED = "GATE_CLOSED", "An operator or a limit has halted trading."
+    NOTHING_TO_DO = "NOTHING_TO_DO", "Holdings already match the targets."
+    HOLD = "HOLD", "The strategy keeps what it has; an ordinary day."
+    LIVE_NEEDS_BROKER = "LIVE_NEEDS_BROKER", "Live mode refuses a simulated or paper connection."
+
+    # Inputs
+    BAR_INVALID = "BAR_INVALID", "A price bar is not finite, not positive or out of order."
+    HISTORY_MISSING = "HISTORY_MISSING", "No price history for a required symbol."
+    HISTORY_SHORT = "HISTORY_SHORT", "A required price history has fewer sessions than declared."
+    HISTORY_STALE = "HISTORY_STALE", "A required price history does not reach the last session."
+    INDICATOR_UNDEFINED = "INDICATOR_UNDEFINED", "A required indicator cannot be computed."
+    SNAPSHOT_CONFIG = "SNAPSHOT_CONFIG", "The feature snapshot was built for another configuration."
+    SNAPSHOT_CONTRACT = "SNAPSHOT_CONTRACT", "The feature snapshot follows another contract version."
+    SNAPSHOT_FUTURE = "SNAPSHOT_FUTURE", "The feature snapshot is dated after this session."
+    SNAPSHOT_HASH = "SNAPSHOT_HASH", "The feature snapshot is not the file its manifest describes."
+    SNAPSHOT_MISSING = "SNAPSHOT_MISSING", "No feature snapshot where one is required."
+    SNAPSHOT_PROFILE = "SNAPSHOT_PROFILE", "The feature snapshot belongs to another profile."
+    SNAPSHOT_ROW_MISSING = "SNAPSHOT_ROW_MISSING", "The feature snapshot lacks a required row."
+    SNAPSHOT_STALE = "SNAPSHOT_STALE", "The feature snapshot is older than the profile allows."
+    SNAPSHOT_UNREADABLE = "SNAPSHOT_UNREADABLE", "The feature snapshot or manifest does not parse."
+
+    # Strategies
+    PROFILE_UNKNOWN = "PROFILE_UNKNOWN", "No installed package offers this strategy profile."
+    PROFILE_BROKEN = "PROFILE_BROKEN", "The strategy profile cannot be loaded."
+    PROFILE_NOT_ENABLED = "PROFILE_NOT_ENABLED", "The profile's status does not allow this mode."
+    CONFIG_INVALID = "CONFIG_INVALID", "The profile's configuration file does not fit its model."
+    STRATEGY_FAILED = "STRATEGY_FAILED", "The strategy raised or answered something malformed."
+    STRATEGY_TIMEOUT = "STRATEGY_TIMEOUT", "The strategy did not answer within its time."
+    WHITELIST_EMPTY = "WHITELIST_EMPTY", "The list of strategies to run is empty."
+    SLEEVE_FROZEN = "SLEEVE_FROZEN", "Not selected, missing or blocked: its holdings are kept."
+    UNMANAGED_TARGET = "UNMANAGED_TARGET", "A target lies outside the declared managed universe."
+
+    # Planning
+    AT_TARGET = "AT_TARGET", "The whole shares held are already the target."
+    BELOW_LOT = "BELOW_LOT", "The difference is smaller than one tradable lot."
+    BELOW_MINIMUM = "BELOW_MINIMUM", "The difference is smaller than the minimum trade."
+    CAPITAL_ZERO = "CAPITAL_ZERO", "There is no capital to allocate; nothing was traded."
+    CASH_SHORT = "CASH_SHORT", "Confirmed cash does not pay for the whole purchase."
+    FOREIGN_ORDER = "FOREIGN_ORDER", "A working order that is not ours blocks its symbol."
+    PRICE_MISSING = "PRICE_MISSING", "A symbol has no usable price; the whole plan is refused."
+    PRICE_STALE = "PRICE_STALE", "A symbol's price is too old; the whole plan is refused."
+    WITHIN_BAND = "WITHIN_BAND", "The difference lies inside the no-trade band."
+
+    # Risk and state
+    RISK_REJECTED = "RISK_REJECTED", "A pre-trade check refused the order."
+    EQUITY_ZERO = "EQUITY_ZERO", "The broker reports no equity; nothing was traded."
+    POSITIONS_VANISHED = "POSITIONS_VANISHED", "The broker shows an empty book, the ledger does not."
+    QUANTITY_MISMATCH = "QUANTITY_MISMATCH", "Broker and ledger disagree on a holding."
+    ORDER_UNRESOLVED = "ORDER_UNRESOLVED", "The fate of an earlier order is not known yet."
+
+    # Orders
+    NEVER_SENT = "NEVER_SENT", "The broker proves it never saw the order; it is void."
+    ORDER_REJECTED = "ORDER_REJECTED", "The broker refused the order."
+    SELLS_UNFILLED = "SELLS_UNFILLED", "Sells were not filled in time; buys shrink to cash."
+    NOT_FILLED = "NOT_FILLED", "The order was not filled before the deadline."
+
+    # Brokers and edges
+    BROKER_ANSWER = "BROKER_ANSWER", "The broker's answer cannot be true; nothing is assumed."
+    BROKER_UNAVAILABLE = "BROKER_UNAVAILABLE", "The broker cannot be reached; nothing was sent."
+    STORE_UNAVAILABLE = "STORE_UNAVAILABLE", "The platform's own store cannot be used."
+    SETTING_INVALID = "SETTING_INVALID", "A setting is unknown, unreadable or contradictory."
+    VALUE_MALFORMED = "VALUE_MALFORMED", "A value broke its contract at a door."
+    UNEXPECTED = "UNEXPECTED", "A defect: an error that no rule foresaw."
+
+
+class PlatformError(Exception):
+    """The root: carries a reason code and, where there is one, the symbol concerned.
+
+    Parameters
+    ----------
+    message : str
+        What happened, what it means for the account, what to do next.
+    code : ReasonCode, optional
+        Overrides the class's own code.
+    symbol : str, optional
+        The instrument concerned.
+    """
+
+    default_code = ReasonCode.UNEXPECTED
+
+    def __init__(
+        self, message: str, *, code: ReasonCode | None = None, symbol: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = self.default_code if code is None else code
+        self.symbol = symbol
+
+
+class ContractError(PlatformError, ValueError):
+    """A malformed value was refused at a door; the message names the type and the field."""
+
+    default_code = ReasonCode.VALUE_MALFORMED
+
+
+class SettingsError(PlatformError):
+    """A setting is unknown, unreadable, missing or stale; the process does not start."""
+
+    default_code = ReasonCode.SETTING_INVALID
+
+
+class RefuseRun(PlatformError):
+    """The run ends before any order; its slot is not consumed."""
+
+    default_code = ReasonCode.RISK_REJECTED
+
+
+class SlotBusy(RefuseRun):
+    """Another run of the account holds the lease; ask again when it has ended."""
+
+    default_code = ReasonCode.LEASE_HELD
+
+
+class InputError(RefuseRun):
+    """A declared input is missing, stale or broken."""
+
+    default_code = ReasonCode.HISTORY_MISSING
+
+
+class CalendarError(RefuseRun):
+    """The exchange calendar cannot answer; no order without a known session."""
+
+    default_code = ReasonCode.CALENDAR_UNREADABLE
+
+
+class TransientError(RefuseRun):
+    """Nothing was sent, and the same call may succeed later."""
+
+    default_code = ReasonCode.BROKER_UNAVAILABLE
+
+
+class StopAndTell(PlatformError):
+    """The run stops and a human is told: the account needs a look before the next order."""
+
+    default_code = ReasonCode.UNEXPECTED
+
+
+class ReconciliationError(StopAndTell):
+    """Broker, ledger and journal disagree about the account."""
+
+    default_code = ReasonCode.QUANTITY_MISMATCH
+
+
+class BrokerAnswerError(StopAndTell):
+    """The broker answered something that cannot be true; an error is never an empty result."""
+
+    default_code = ReasonCode.BROKER_ANSWER
+
+
+class UnresolvedOrder(PlatformError):
+    """An order's fate is unknown: its symbol is blocked until a query proves what happened."""
+
+    default_code = ReasonCode.ORDER_UNRESOLVED

@@ -1,0 +1,90 @@
+"""One database of one mode: opening, transactions, and the scratch copy a dry run works on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select
+from sqlalchemy.exc import OperationalError
+
+from quant_platform_kit.errors import ReasonCode, TransientError
+from quant_platform_kit.store._tables import fills, gate, holdings, metadata, orders, runs
+
+# What a dry run starts from: what is held, what may still be working, and whether trading is on.
+_SEED: tuple[Table, ...] = (runs, orders, fills, holdings, gate)
+
+
+class Store:
+    """The platform's memory: SQLite in one file, every commit on disk before it returns.
+
+    Parameters
+    ----------
+    engine : Engine
+        An SQLAlchemy engine whose tables exist; `Store.open` makes one.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @classmethod
+    def open(cls, path: Path, *, read_only: bool = False) -> Self:
+        """Open the store in `path`, creating file and tables unless `read_only`.
+
+        Raises
+        ------
+        TransientError
+            When the file cannot be opened; nothing was sent to the broker.
+        """
+        if not read_only:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        mode = "ro" if read_only else "rwc"
+        engine = create_engine(
+            f"sqlite:///file:{path}?mode={mode}&uri=true", connect_args={"timeout": 10}
+        )
+        if not read_only:
+            event.listen(engine, "connect", _durable)
+        store = cls(engine)
+        try:
+            if not read_only:
+                metadata.create_all(engine)
+            with store.begin() as connection:
+                connection.execute(select(gate.c.mode))
+        except OperationalError as error:
+            engine.dispose()
+            raise TransientError(
+                f"The store {path.name} cannot be opened ({error.orig}); no order was sent. "
+                "Check that the state folder exists, is writable and has space.",
+                code=ReasonCode.STORE_UNAVAILABLE,
+            ) from error
+        return store
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Open a transaction: committed on a normal exit, undone on an exception."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    def seed_from(self, other: Store) -> None:
+        """Replace this store's content by what `other` knows of the account; reads `other` only."""
+        with self.begin() as mine, other.begin() as theirs:
+            for table in reversed(metadata.sorted_tables):
+                mine.execute(table.delete())
+            for table in _SEED:
+                rows = [dict(row) for row in theirs.execute(select(table)).mappings()]
+                if rows:
+                    mine.execute(insert(table), rows)
+
+    def close(self) -> None:
+        """Release every connection."""
+        self.engine.dispose()
+
+
+def _durable(connection: object, _record: object) -> None:
+    cursor = connection.cursor()  # type: ignore[attr-defined]  # the DBAPI has no shared type
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
