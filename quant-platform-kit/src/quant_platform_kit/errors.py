@@ -75,7 +75,10 @@ class ReasonCode(StrEnum):
     HISTORY_STALE = "HISTORY_STALE", "A required price history does not reach the last session."
     INDICATOR_UNDEFINED = "INDICATOR_UNDEFINED", "A required indicator cannot be computed."
     SNAPSHOT_CONFIG = "SNAPSHOT_CONFIG", "The feature snapshot was built for another configuration."
-    SNAPSHOT_CONTRACT = "SNAPSHOT_CONTRACT", "The feature snapshot follows another contract version."
+    SNAPSHOT_CONTRACT = (
+        "SNAPSHOT_CONTRACT",
+        "The feature snapshot follows another contract version.",
+    )
     SNAPSHOT_FUTURE = "SNAPSHOT_FUTURE", "The feature snapshot is dated after this session."
     SNAPSHOT_HASH = "SNAPSHOT_HASH", "The feature snapshot is not the file its manifest describes."
     SNAPSHOT_MISSING = "SNAPSHOT_MISSING", "No feature snapshot where one is required."
@@ -109,7 +112,10 @@ class ReasonCode(StrEnum):
     # Risk and state
     RISK_REJECTED = "RISK_REJECTED", "A pre-trade check refused the order."
     EQUITY_ZERO = "EQUITY_ZERO", "The broker reports no equity; nothing was traded."
-    POSITIONS_VANISHED = "POSITIONS_VANISHED", "The broker shows an empty book, the ledger does not."
+    POSITIONS_VANISHED = (
+        "POSITIONS_VANISHED",
+        "The broker shows an empty book, the ledger does not.",
+    )
     QUANTITY_MISMATCH = "QUANTITY_MISMATCH", "Broker and ledger disagree on a holding."
     ORDER_UNRESOLVED = "ORDER_UNRESOLVED", "The fate of an earlier order is not known yet."
 

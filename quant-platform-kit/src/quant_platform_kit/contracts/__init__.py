@@ -43,6 +43,7 @@ from quant_platform_kit.contracts._orders import (
     Side,
     Submission,
     SubmitOutcome,
+    Verdict,
 )
 from quant_platform_kit.contracts._plan import (
     Contribution,
@@ -130,6 +131,7 @@ __all__ = [
     "TargetMode",
     "TargetPortfolio",
     "TradingRules",
+    "Verdict",
     "canonical",
     "decode",
     "digest",

@@ -52,7 +52,9 @@ class CycleRequest:
         if not all(c.isalnum() or c in "-_." for c in self.slot):
             raise refuse(self, "slot", self.slot, "letters, digits, '-', '_' or '.'")
         if self.strategies is not None and not self.strategies:
-            raise refuse(self, "strategies", (), "at least one profile, or nothing at all for every one")
+            raise refuse(
+                self, "strategies", (), "at least one profile, or nothing at all for every one"
+            )
 
 
 @dataclass(frozen=True, slots=True)

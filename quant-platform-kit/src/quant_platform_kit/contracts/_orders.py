@@ -16,8 +16,22 @@ from quant_platform_kit.contracts._validate import (
     check_text,
     refuse,
 )
+from quant_platform_kit.errors import ReasonCode
 
 _CLIENT_ID_LIMIT = 40  # the shortest client tag among the supported brokers
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a leg may be sent: `code` is None when every check passed."""
+
+    code: ReasonCode | None = None
+    detail: str = ""
+
+    @property
+    def approved(self) -> bool:
+        """True when the leg may be sent."""
+        return self.code is None
 
 
 class Side(StrEnum):
@@ -90,11 +104,15 @@ class OrderRequest:
         """Refuse an order without identity, size, or a price where its type needs one."""
         check_text(self, "client_id", self.client_id)
         if len(self.client_id) > _CLIENT_ID_LIMIT:
-            raise refuse(self, "client_id", self.client_id, f"at most {_CLIENT_ID_LIMIT} characters")
+            raise refuse(
+                self, "client_id", self.client_id, f"at most {_CLIENT_ID_LIMIT} characters"
+            )
         check_symbol(self, "symbol", self.symbol)
         check_positive(self, "quantity", self.quantity)
         if (self.order_type is OrderType.LIMIT) != (self.limit_price_usd is not None):
-            raise refuse(self, "limit_price_usd", self.limit_price_usd, "a price for a limit order only")
+            raise refuse(
+                self, "limit_price_usd", self.limit_price_usd, "a price for a limit order only"
+            )
         if self.limit_price_usd is not None:
             check_positive(self, "limit_price_usd", self.limit_price_usd)
 
@@ -110,7 +128,9 @@ class Submission:
     def __post_init__(self) -> None:
         """Refuse an acknowledgement without the broker's order id."""
         if self.outcome is SubmitOutcome.ACKED and not self.broker_order_id:
-            raise refuse(self, "broker_order_id", self.broker_order_id, "an id with an ACKED answer")
+            raise refuse(
+                self, "broker_order_id", self.broker_order_id, "an id with an ACKED answer"
+            )
 
 
 @dataclass(frozen=True, slots=True)

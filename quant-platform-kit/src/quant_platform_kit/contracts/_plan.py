@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from quant_platform_kit.contracts._orders import Side
 from quant_platform_kit.contracts._strategy import ExecutionHints, TargetMode
 from quant_platform_kit.contracts._validate import (
     ZERO,
     check_decimal,
+    check_positive,
     check_symbol,
     check_unique,
     refuse,
 )
 from quant_platform_kit.errors import ReasonCode
+
+_CENT = Decimal("0.01")
+_BASIS_POINTS = Decimal(10_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +78,21 @@ class TargetPortfolio:
     hints: ExecutionHints = ExecutionHints()
 
     def __post_init__(self) -> None:
-        """Refuse a target outside the managed universe."""
+        """Refuse a target outside the managed universe, and weights that exceed the whole."""
         check_unique(self, "managed", self.managed)
         check_unique(self, "targets", tuple(target.symbol for target in self.targets))
         managed = frozenset(self.managed)
         for target in self.targets:
             if target.symbol not in managed:
                 raise refuse(self, "targets", target.symbol, "a symbol of the managed universe")
+        total = sum((target.amount for target in self.targets), ZERO)
+        if self.mode is TargetMode.WEIGHT and total > 1:
+            raise refuse(self, "targets", total, "weights that sum to at most 1")
+
+    @property
+    def universe(self) -> frozenset[str]:
+        """Symbols of every sleeve, frozen ones too: the holdings that the capital base counts."""
+        return frozenset(self.managed).union(*(sleeve.symbols for sleeve in self.frozen))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +103,19 @@ class FeeModel:
     notional_bps: Decimal = ZERO
     minimum_usd: Decimal = ZERO
 
+    def __post_init__(self) -> None:
+        """Refuse a negative charge."""
+        for field in ("per_share_usd", "notional_bps", "minimum_usd"):
+            check_decimal(self, field, getattr(self, field), least=ZERO)
+
     def fee(self, quantity: Decimal, price_usd: Decimal) -> Decimal:
-        """Return the fee in USD, to the cent, for `quantity` shares at `price_usd`."""
-        rate = quantity * self.per_share_usd + quantity * price_usd * self.notional_bps / 10_000
-        return max(self.minimum_usd, rate).quantize(Decimal("0.01"))
+        """Return the fee in USD for `quantity` shares at `price_usd`, rounded up to the cent.
+
+        Rounded up, a budget never falls short of the charge, and an order in two parts never
+        costs less than the order in one: what did not fit a budget still does not fit later.
+        """
+        per_share = self.per_share_usd + price_usd * self.notional_bps / _BASIS_POINTS
+        return max(self.minimum_usd, quantity * per_share).quantize(_CENT, ROUND_CEILING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +137,12 @@ class TradingRules:
     minimum_notional_usd: Decimal = ZERO
     fees: FeeModel = FeeModel()
     buy_price_buffer_ratio: Decimal = ZERO
+
+    def __post_init__(self) -> None:
+        """Refuse a lot of no size, or a negative minimum or buffer."""
+        check_positive(self, "lot_shares", self.lot_shares)
+        for field in ("minimum_notional_usd", "buy_price_buffer_ratio"):
+            check_decimal(self, field, getattr(self, field), least=ZERO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +185,9 @@ class Leg:
         if self.quantity <= ZERO:
             raise refuse(self, "quantity", self.quantity, "a Decimal above zero")
         if self.side is Side.SELL and self.quantity > self.current_quantity:
-            raise refuse(self, "quantity", self.quantity, f"at most the {self.current_quantity} held")
+            raise refuse(
+                self, "quantity", self.quantity, f"at most the {self.current_quantity} held"
+            )
 
     @property
     def notional_usd(self) -> Decimal:
@@ -186,9 +215,10 @@ class OrderPlan:
     sells, buys : tuple of Leg
     skipped : tuple of Skipped
     reserve_usd : Decimal
-        Cash that no purchase may use: the account's floor and the strategy's reserve.
+        Cash that no purchase may use: the account's floor, the strategy's reserve and what
+        purchases that are already working will cost.
     residual_cash_usd : Decimal
-        Cash expected to be left after every leg and fee.
+        Cash expected to be left after every leg and fee, at the prices that sized the plan.
     """
 
     capital_base_usd: Decimal

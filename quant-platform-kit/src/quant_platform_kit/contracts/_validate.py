@@ -29,7 +29,9 @@ def check_text(owner: object, field: str, value: object) -> None:
         raise refuse(owner, field, value, "a non-blank text")
 
 
-def check_decimal(owner: object, field: str, value: object, *, least: Decimal | None = None) -> None:
+def check_decimal(
+    owner: object, field: str, value: object, *, least: Decimal | None = None
+) -> None:
     """Require a finite Decimal, at least `least` where given."""
     if not isinstance(value, Decimal) or not value.is_finite():
         raise refuse(owner, field, value, "a finite Decimal")

@@ -1,0 +1,90 @@
+# Front door of the workspace. `make` alone lists what there is.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# Any Python 3.11, 3.12 or 3.13: `make install PYTHON=python3.12`.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+PACKAGES := quant-platform-kit us-equity-strategies snapshot-pipelines
+METADATA := $(PACKAGES:%=%/pyproject.toml)
+OURS := quant-platform-kit us-equity-strategies us-equity-snapshot-pipelines
+TYPED := $(PACKAGES:%=%/src) $(wildcard demo bench platforms)
+
+.PHONY: help
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: $(STAMP) ## Make the environment in .venv (other commands do it when needed)
+
+# The environment is made anew, so that nothing of an earlier one lingers. pip installs uv
+# with its hash checked, and uv everything else the same way. The stamp is written last: an
+# interrupted installation starts again.
+$(STAMP): constraints.txt $(METADATA)
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+	  echo "Python 3.11 to 3.13 is needed; $(PYTHON) is another. Try: make install PYTHON=python3.12" >&2; \
+	  exit 1; }
+	@echo "install 1/4: environment in .venv ($$($(PYTHON) --version))"
+	@$(PYTHON) -m venv --clear .venv
+	@echo "install 2/4: installer, hash checked"
+	@sed -n '/^uv==/,/[^\\]$$/p' constraints.txt > .venv/uv.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+	  --requirement .venv/uv.txt
+	@echo "install 3/4: $$(grep -c '^[a-z]' constraints.txt) pinned packages, hashes checked"
+	@$(BIN)/uv pip sync --quiet --system-certs --python $(BIN)/python \
+	  --require-hashes --no-build --compile-bytecode constraints.txt
+	@echo "install 4/4: $(PACKAGES), editable"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation \
+	  $(PACKAGES:%=--editable ./%)
+	@touch $@
+
+.PHONY: demo
+demo: $(STAMP) ## Run the main job on real market data: three services, years of month-ends, one report
+	@$(BIN)/python -m demo
+
+.PHONY: up
+up: $(STAMP) ## The same, and leave the three services serving
+	@$(BIN)/python -m demo --serve
+
+.PHONY: test
+test: $(STAMP) ## Run every test
+	@$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: $(STAMP) ## Check style and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+.PHONY: types
+types: $(STAMP) ## Check types, strictly
+	@$(BIN)/mypy $(TYPED)
+
+.PHONY: contracts
+contracts: $(STAMP) ## Check which room imports which
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: check
+check: lint types contracts test ## All of the checks above
+
+.PHONY: bench
+bench: $(STAMP) ## Measure against peers and write docs/benchmarks.md
+	@$(BIN)/python -m bench
+
+# uv reads from pyproject.toml which packages are installed for their data alone.
+.PHONY: lock
+lock: $(STAMP) ## Resolve requirements.in into constraints.txt (newest versions: LOCK=--upgrade)
+	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile requirements.in \
+	  --output-file constraints.txt --quiet --system-certs $(LOCK) \
+	  --universal --python-version 3.11 --fork-strategy fewest \
+	  --generate-hashes --no-emit-index-url $(OURS:%=--no-emit-package %)
+	@echo "constraints.txt: $$(grep -c '^[a-z]' constraints.txt) packages"
+
+.PHONY: clean
+clean: ## Remove the environment, caches and what the demo wrote
+	@rm -rf .venv .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
+	  demo-output $(PACKAGES:%=%/build) $(PACKAGES:%=%/src/*.egg-info)
+	@find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,20 @@
+"""What the platform says to people: messages in English and Chinese, heartbeats, the outbox."""
+
+from __future__ import annotations
+
+from quant_platform_kit.notify._format import split
+from quant_platform_kit.notify._heartbeat import heartbeat, log_heartbeat
+from quant_platform_kit.notify._messages import LANGUAGES, Message
+from quant_platform_kit.notify._outbox import DeliveryResult, Outbox
+from quant_platform_kit.notify._reasons import meaning
+
+__all__ = [
+    "LANGUAGES",
+    "DeliveryResult",
+    "Message",
+    "Outbox",
+    "heartbeat",
+    "log_heartbeat",
+    "meaning",
+    "split",
+]

@@ -1,0 +1,248 @@
+"""One run's report as a message that reads well on a phone and in a log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from decimal import Decimal
+
+from quant_platform_kit.contracts import (
+    CycleReport,
+    ExecutionMode,
+    Heartbeat,
+    OrderLine,
+    Outcome,
+    PositionLine,
+    SleeveDecision,
+)
+from quant_platform_kit.errors import ReasonCode
+from quant_platform_kit.notify._format import money, percent, price, shares
+from quant_platform_kit.notify._messages import Message, check_language
+from quant_platform_kit.notify._reasons import meaning
+
+_ICONS = {
+    Outcome.TRADED: "✅",
+    Outcome.NO_ACTION: "⚪",
+    Outcome.BLOCKED: "🟠",
+    Outcome.FAILED: "🔴",
+}
+# A snapshot's hash and a commit are recognised by their beginning.
+_SHORT = 12
+# A universe has a thousand symbols, a phone has one screen.
+_NAMED_SYMBOLS = 6
+# What every quiet day says of most symbols: the count tells enough.
+_UNREMARKABLE = frozenset({ReasonCode.AT_TARGET, ReasonCode.SLEEVE_FROZEN})
+
+ZERO = Decimal(0)
+
+_log = logging.getLogger("quant_platform_kit.heartbeat")
+
+
+def heartbeat(report: CycleReport, language: str) -> Heartbeat:
+    """Return the message about one run: what happened, what is held, and what it ran on.
+
+    Parameters
+    ----------
+    report : CycleReport
+        Its account is masked already; nothing else in it identifies the account.
+    language : str
+        ``en`` or ``zh``.
+
+    Raises
+    ------
+    ContractError
+        For another language.
+    """
+    check_language(language)
+    return Heartbeat(
+        run_key=report.run_key,
+        language=language,
+        title=_title(report, language),
+        body=_Page(report, language).body(),
+    )
+
+
+def log_heartbeat(message: Heartbeat) -> None:
+    """Write the message to the log ``quant_platform_kit.heartbeat``, as one record."""
+    _log.info("%s\n%s", message.title, message.body)
+
+
+def _title(report: CycleReport, language: str) -> str:
+    names = [d.display_name.get(language, d.profile) for d in report.decisions]
+    outcome = Message.of(report.outcome).text(language)
+    if report.code is not None:
+        outcome = f"{outcome} {report.code.value}"
+    parts = (report.platform.upper(), " + ".join(names), outcome)
+    return f"{_ICONS[report.outcome]} {' · '.join(part for part in parts if part)}"
+
+
+class _Page:
+    """The body's sections; each is a list of lines, and an empty one is left out."""
+
+    def __init__(self, report: CycleReport, language: str) -> None:
+        self._report = report
+        self._language = language
+
+    def body(self) -> str:
+        """Return the sections with a blank line between them."""
+        sections = (
+            self._summary(),
+            self._run(),
+            self._money(),
+            self._section(Message.POSITIONS, self._positions()),
+            self._section(Message.ORDERS, [self._order(line) for line in self._report.orders]),
+            self._section(Message.SKIPPED, self._skipped()),
+            self._section(Message.FROZEN, self._frozen()),
+            self._section(Message.NOTES, self._report.notes),
+            self._provenance(),
+        )
+        return "\n\n".join("\n".join(lines) for lines in sections if lines)
+
+    def _say(self, message: Message, **values: object) -> str:
+        return message.text(self._language, **values)
+
+    def _field(self, label: Message, value: str) -> str:
+        return self._say(Message.FIELD, label=self._say(label), value=value)
+
+    def _section(self, heading: Message, lines: Iterable[str]) -> list[str]:
+        indented = [f"  {line}" for line in lines]
+        return [self._say(heading), *indented] if indented else []
+
+    def _summary(self) -> list[str]:
+        report = self._report
+        lines = []
+        if report.code is not None:
+            lines.append(meaning(report.code, self._language))
+        elif report.orders:
+            turnover = self._say(Message.USD, amount=money(report.turnover_usd))
+            count = len(report.orders)
+            lines.append(self._say(Message.TRADED_SUMMARY, count=count, turnover=turnover))
+        if report.reason.strip():
+            lines.append(self._field(Message.WHY, report.reason.strip()))
+        return lines
+
+    def _run(self) -> list[str]:
+        lines = [self._field(Message.MODE, self._mode())]
+        for sleeve in self._report.decisions:
+            lines += self._sleeve(sleeve)
+        return [
+            *lines,
+            self._field(Message.SESSION, self._session()),
+            self._field(Message.ACCOUNT, self._report.account),
+        ]
+
+    def _mode(self) -> str:
+        environment = self._report.environment
+        connected = Message.BROKER_NOT_ASKED if environment is None else Message.of(environment)
+        mode = self._say(connected)
+        if self._report.mode is ExecutionMode.DRY_RUN:
+            mode = f"{mode} · {self._say(Message.DRY_RUN)}"
+        return mode
+
+    def _sleeve(self, sleeve: SleeveDecision) -> list[str]:
+        decision = sleeve.decision
+        answer = self._say(Message.of(decision.outcome))
+        if decision.code is not None:
+            answer = f"{answer} {decision.code.value}"
+        if decision.reason:
+            answer = f"{answer} – {decision.reason}"
+        lines = [
+            self._field(Message.PROFILE, sleeve.profile),
+            self._field(Message.INPUTS, self._say(Message.of(sleeve.input_mode))),
+            self._field(Message.DECISION, answer),
+        ]
+        if decision.risk_flags:
+            lines.append(self._field(Message.RISK_FLAGS, ", ".join(decision.risk_flags)))
+        return lines
+
+    def _session(self) -> str:
+        report = self._report
+        day = self._say(Message.UNKNOWN) if report.session is None else report.session.isoformat()
+        parts = [day, self._say(Message.SLOT, slot=report.slot)]
+        if report.attempt > 1:
+            parts.append(self._say(Message.ATTEMPT, number=report.attempt))
+        return " · ".join(parts)
+
+    def _money(self) -> list[str]:
+        amounts = (
+            (Message.EQUITY, self._report.equity_usd),
+            (Message.CASH, self._report.cash_usd),
+            (Message.CAPITAL, self._report.capital_base_usd),
+        )
+        return [
+            self._field(label, self._say(Message.USD, amount=money(amount)))
+            for label, amount in amounts
+            if amount is not None
+        ]
+
+    def _positions(self) -> list[str]:
+        lines = sorted(self._report.positions, key=_by_importance)
+        symbol_width = max((len(line.symbol) for line in lines), default=0)
+        shares_width = max((len(shares(line.quantity)) for line in lines), default=0)
+        return [
+            f"{line.symbol:<{symbol_width}}  {shares(line.quantity):>{shares_width}}"
+            f"  {percent(line.weight):>6} {self._wish(line)}"
+            for line in lines
+        ]
+
+    def _wish(self, line: PositionLine) -> str:
+        if not line.managed:
+            return f"· {self._say(Message.NOT_MANAGED)}"
+        return f"→ {percent(line.target_weight)}"
+
+    def _order(self, order: OrderLine) -> str:
+        size = shares(order.quantity)
+        if ZERO < order.filled_quantity < order.quantity:
+            size = f"{shares(order.filled_quantity)}/{size}"
+        at = "" if order.average_price_usd is None else f" @ {price(order.average_price_usd)}"
+        parts = [
+            f"{self._say(Message.of(order.side))} {size} {order.symbol}{at}",
+            self._say(Message.of(order.status)),
+            order.code.value if order.code is not None else "",
+            order.detail,
+        ]
+        return " · ".join(part for part in parts if part)
+
+    def _skipped(self) -> list[str]:
+        by_code: dict[ReasonCode, list[str]] = {}
+        for skipped in self._report.skipped:
+            by_code.setdefault(skipped.code, []).append(skipped.symbol)
+        return [
+            self._skipped_line(code, sorted(by_code[code]))
+            for code in ReasonCode
+            if code in by_code
+        ]
+
+    def _skipped_line(self, code: ReasonCode, symbols: list[str]) -> str:
+        line = self._say(Message.CODE_COUNT, code=code.value, count=len(symbols))
+        if code in _UNREMARKABLE:
+            return line
+        named = symbols[:_NAMED_SYMBOLS]
+        if len(symbols) > _NAMED_SYMBOLS:
+            named.append(self._say(Message.MORE, count=len(symbols) - _NAMED_SYMBOLS))
+        return f"{line} · {', '.join(named)}"
+
+    def _frozen(self) -> list[str]:
+        return [
+            f"{frozen.sleeve} · {frozen.code.value} · "
+            f"{frozen.detail or meaning(frozen.code, self._language)}"
+            for frozen in self._report.frozen
+        ]
+
+    def _provenance(self) -> list[str]:
+        report = self._report
+        versions = [f"{name} {version}" for name, version in sorted(report.versions.items())]
+        snapshot = self._say(Message.NONE)
+        if report.snapshot is not None:
+            snapshot = f"{report.snapshot.as_of.isoformat()} · {report.snapshot.sha256[:_SHORT]}"
+        unknown = self._say(Message.UNKNOWN)
+        return [
+            self._field(Message.SNAPSHOT, snapshot),
+            self._field(Message.VERSIONS, ", ".join(versions) or unknown),
+            self._field(Message.COMMIT, report.commit[:_SHORT] or unknown),
+            self._field(Message.RUN, report.run_key),
+        ]
+
+
+def _by_importance(line: PositionLine) -> tuple[bool, Decimal, str]:
+    return (not line.managed, -(line.value_usd or ZERO), line.symbol)

@@ -1,0 +1,84 @@
+"""Reason codes in Chinese; the English meaning stands beside each code in `errors.ReasonCode`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from quant_platform_kit.errors import ReasonCode
+from quant_platform_kit.notify._messages import check_language
+
+_ZH: Mapping[ReasonCode, str] = MappingProxyType(
+    {
+        # The slot
+        ReasonCode.ALREADY_RAN: "该时段已有报告，返回首次运行的结果。",
+        ReasonCode.CALENDAR_UNREADABLE: "交易日历无法给出当天的信息。",
+        ReasonCode.LEASE_HELD: "该账户的另一次运行正在进行。",
+        ReasonCode.MARKET_CLOSED: "交易所当日休市。",
+        ReasonCode.OUTSIDE_WINDOW: "当日开市，但不在该时段的执行窗口内。",
+        ReasonCode.SESSION_MISMATCH: "请求的交易日与时钟所在的交易日不一致。",
+        ReasonCode.GATE_CLOSED: "交易已被操作员或限额暂停。",
+        ReasonCode.NOTHING_TO_DO: "持仓已与目标一致。",
+        ReasonCode.HOLD: "策略维持现有持仓，属正常情况。",
+        ReasonCode.LIVE_NEEDS_BROKER: "实盘模式拒绝使用模拟连接或模拟账户。",
+        # Inputs
+        ReasonCode.BAR_INVALID: "某根K线的价格无效、非正数或顺序错误。",
+        ReasonCode.HISTORY_MISSING: "缺少必需标的的历史价格。",
+        ReasonCode.HISTORY_SHORT: "必需的历史价格少于声明的交易日数。",
+        ReasonCode.HISTORY_STALE: "必需的历史价格没有更新到最近一个交易日。",
+        ReasonCode.INDICATOR_UNDEFINED: "必需的指标无法计算。",
+        ReasonCode.SNAPSHOT_CONFIG: "特征快照对应的是另一套策略参数。",
+        ReasonCode.SNAPSHOT_CONTRACT: "特征快照的格式版本不符。",
+        ReasonCode.SNAPSHOT_FUTURE: "特征快照的日期晚于本交易日。",
+        ReasonCode.SNAPSHOT_HASH: "特征快照与其清单记录的文件不一致。",
+        ReasonCode.SNAPSHOT_MISSING: "需要特征快照，但没有找到。",
+        ReasonCode.SNAPSHOT_PROFILE: "特征快照属于另一个策略。",
+        ReasonCode.SNAPSHOT_ROW_MISSING: "特征快照缺少必需的数据行。",
+        ReasonCode.SNAPSHOT_STALE: "特征快照的日期超出策略允许的范围。",
+        ReasonCode.SNAPSHOT_UNREADABLE: "特征快照或其清单无法解析。",
+        # Strategies
+        ReasonCode.PROFILE_UNKNOWN: "已安装的软件包中没有该策略。",
+        ReasonCode.PROFILE_BROKEN: "该策略无法加载。",
+        ReasonCode.PROFILE_NOT_ENABLED: "该策略的状态不允许使用此模式。",
+        ReasonCode.CONFIG_INVALID: "策略参数文件不符合其参数模型。",
+        ReasonCode.STRATEGY_FAILED: "策略运行出错，或返回了不合规的结果。",
+        ReasonCode.STRATEGY_TIMEOUT: "策略没有在限定时间内给出结果。",
+        ReasonCode.WHITELIST_EMPTY: "要运行的策略列表为空。",
+        ReasonCode.SLEEVE_FROZEN: "未被选中、缺失或被拦截，其持仓保持不变。",
+        ReasonCode.UNMANAGED_TARGET: "目标标的不在策略声明的管理范围内。",
+        # Planning
+        ReasonCode.AT_TARGET: "持有的整股数已等于目标。",
+        ReasonCode.BELOW_LOT: "差额不足一个最小交易单位。",
+        ReasonCode.BELOW_MINIMUM: "差额低于最小交易金额。",
+        ReasonCode.CAPITAL_ZERO: "没有可分配的资金，未做任何交易。",
+        ReasonCode.CASH_SHORT: "已确认的现金不足以支付全部买入。",
+        ReasonCode.FOREIGN_ORDER: "存在非本系统的挂单，该标的暂停交易。",
+        ReasonCode.PRICE_MISSING: "某标的没有可用价格，整个计划作废。",
+        ReasonCode.PRICE_STALE: "某标的的价格过旧，整个计划作废。",
+        ReasonCode.WITHIN_BAND: "差额在不交易区间之内。",
+        # Risk and state
+        ReasonCode.RISK_REJECTED: "盘前风控检查拒绝了该订单。",
+        ReasonCode.EQUITY_ZERO: "券商报告净值为零，未做任何交易。",
+        ReasonCode.POSITIONS_VANISHED: "券商显示空仓，而本系统账本不是。",
+        ReasonCode.QUANTITY_MISMATCH: "券商与本系统账本的持仓数量不一致。",
+        ReasonCode.ORDER_UNRESOLVED: "之前某笔订单的结果尚不明确。",
+        # Orders
+        ReasonCode.NEVER_SENT: "券商确认从未收到该订单，订单作废。",
+        ReasonCode.ORDER_REJECTED: "券商拒绝了该订单。",
+        ReasonCode.SELLS_UNFILLED: "卖单未能及时成交，买入按现金缩减。",
+        ReasonCode.NOT_FILLED: "订单在截止时间前未成交。",
+        # Brokers and edges
+        ReasonCode.BROKER_ANSWER: "券商的答复不可信，不据此做任何推断。",
+        ReasonCode.BROKER_UNAVAILABLE: "无法连接券商，没有发送任何订单。",
+        ReasonCode.STORE_UNAVAILABLE: "无法使用本系统自己的存储。",
+        ReasonCode.SETTING_INVALID: "某项设置未知、无法解析或互相矛盾。",
+        ReasonCode.VALUE_MALFORMED: "某个数值在入口处不符合约定。",
+        ReasonCode.UNEXPECTED: "程序缺陷：出现了规则未预见的错误。",
+    }
+)
+
+
+def meaning(code: ReasonCode, language: str) -> str:
+    """Return what `code` means for an operator, in `language`."""
+    check_language(language)
+    return code.meaning if language == "en" else _ZH[code]

@@ -1,0 +1,328 @@
+"""The one schema of settings: read once, frozen, and strict about every name and value.
+
+Hand-written on dataclasses: a validation library would cost more start-up time than the rest of
+the service together (see ``docs/decisions/0002-settings-without-a-library.md``).
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from quant_platform_kit.contracts import ExecutionMode
+from quant_platform_kit.errors import SettingsError
+
+__all__ = ["Platform", "Settings", "load_settings", "reference"]
+
+
+class Platform(StrEnum):
+    """The services; the upper-case name prefixes a platform's own variables."""
+
+    IBKR = "ibkr"
+    SCHWAB = "schwab"
+    LONGBRIDGE = "longbridge"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a service is told from outside.
+
+    Field names carry units; the variables behind them are listed by `reference`.
+    """
+
+    platform: Platform
+    strategy_profile: str
+    execution_mode: ExecutionMode
+    strategy_config_path: Path | None
+    feature_snapshot_path: Path | None
+    feature_snapshot_manifest_path: Path | None
+    reconciliation_output_path: Path | None
+    account_id: str
+    state_dir: Path
+    notify_urls: tuple[str, ...]
+    languages: tuple[str, ...]
+    cash_floor_usd: Decimal
+    capital_limit_usd: Decimal | None
+    fill_deadline_secs: float
+    strategy_timeout_secs: float
+    commit: str
+    broker: str
+    simulated_market: str
+    simulated_cash_usd: Decimal
+    simulated_start: date | None
+    simulated_latency_secs: float
+
+    def __repr__(self) -> str:
+        """Show every setting, the secret ones only as present or absent."""
+        shown = ", ".join(f"{f.name}={self._shown(f.name)}" for f in fields(self))
+        return f"Settings({shown})"
+
+    def _shown(self, field: str) -> str:
+        value = getattr(self, field)
+        return "***" if field in _SECRET and value else repr(value)
+
+
+_SECRET = frozenset({"account_id", "notify_urls"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Variable:
+    """One variable: its field, how it is read, and its text when it is not set."""
+
+    name: str
+    field: str
+    read: Callable[[str], Any]
+    default: str | None
+    meaning: str
+    of_platform: bool = False
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _optional_path(value: str) -> Path | None:
+    return Path(value) if value else None
+
+
+def _dollars(value: str) -> Decimal:
+    amount = Decimal(value)
+    if not amount.is_finite() or amount < 0:
+        raise ValueError
+    return amount
+
+
+def _optional_dollars(value: str) -> Decimal | None:
+    return _dollars(value) if value else None
+
+
+def _seconds(value: str) -> float:
+    seconds = float(value)
+    if not 0 <= seconds < float("inf"):
+        raise ValueError
+    return seconds
+
+
+def _optional_date(value: str) -> date | None:
+    return date.fromisoformat(value) if value else None
+
+
+def _languages(value: str) -> tuple[str, ...]:
+    languages = tuple(part.strip() for part in value.split(","))
+    if not set(languages) <= {"en", "zh"}:
+        raise ValueError
+    return languages
+
+
+def _words(value: str) -> tuple[str, ...]:
+    return tuple(value.split())
+
+
+def _broker(value: str) -> str:
+    if value != "simulated":
+        raise ValueError
+    return value
+
+
+_WANTED: dict[Callable[[str], Any], str] = {
+    ExecutionMode: "dry_run, paper or live",
+    _dollars: "an amount in USD such as 250 or 250.50",
+    _optional_dollars: "an amount in USD such as 250 or 250.50",
+    _seconds: "a number of seconds, zero or more",
+    _optional_date: "a date such as 2020-03-31",
+    _languages: "en, zh, or both separated by a comma",
+    _broker: "simulated (adapters to real brokers are not part of this version)",
+}
+
+_VARIABLES = (
+    _Variable(
+        "STRATEGY_PROFILE", "strategy_profile", _text, None, "Profile to run; see `qpk profiles`."
+    ),
+    _Variable(
+        "EXECUTION_MODE", "execution_mode", ExecutionMode, "dry_run", "dry_run, paper or live."
+    ),
+    _Variable(
+        "STRATEGY_CONFIG_PATH",
+        "strategy_config_path",
+        _optional_path,
+        "",
+        "The profile's configuration file (.json or .toml).",
+        of_platform=True,
+    ),
+    _Variable(
+        "FEATURE_SNAPSHOT_PATH",
+        "feature_snapshot_path",
+        _optional_path,
+        "",
+        "Published snapshots: a folder with latest.json, or one file.",
+        of_platform=True,
+    ),
+    _Variable(
+        "FEATURE_SNAPSHOT_MANIFEST_PATH",
+        "feature_snapshot_manifest_path",
+        _optional_path,
+        "",
+        "Manifest, where the snapshot path is one file.",
+        of_platform=True,
+    ),
+    _Variable(
+        "RECONCILIATION_OUTPUT_PATH",
+        "reconciliation_output_path",
+        _optional_path,
+        "",
+        "Where the record of each reconciliation is written.",
+        of_platform=True,
+    ),
+    _Variable("QPK_ACCOUNT_ID", "account_id", _text, "simulated", "The broker's account number."),
+    _Variable(
+        "QPK_STATE_DIR",
+        "state_dir",
+        Path,
+        "state",
+        "Folder of the store and the simulated broker's book.",
+    ),
+    _Variable(
+        "QPK_NOTIFY_URLS", "notify_urls", _words, "", "Apprise addresses, separated by spaces."
+    ),
+    _Variable(
+        "QPK_LANGUAGES", "languages", _languages, "en", "Languages of heartbeats: en, zh or both."
+    ),
+    _Variable(
+        "QPK_CASH_FLOOR_USD", "cash_floor_usd", _dollars, "0", "Cash that is never invested."
+    ),
+    _Variable(
+        "QPK_CAPITAL_LIMIT_USD",
+        "capital_limit_usd",
+        _optional_dollars,
+        "",
+        "The most that strategies may manage.",
+    ),
+    _Variable(
+        "QPK_FILL_DEADLINE_SECS",
+        "fill_deadline_secs",
+        _seconds,
+        "120",
+        "How long to wait for fills before cancelling.",
+    ),
+    _Variable(
+        "QPK_STRATEGY_TIMEOUT_SECS",
+        "strategy_timeout_secs",
+        _seconds,
+        "60",
+        "How long a strategy may compute.",
+    ),
+    _Variable("QPK_COMMIT", "commit", _text, "", "Commit of the deployed image, for heartbeats."),
+    _Variable("QPK_BROKER", "broker", _broker, "simulated", "Which broker to connect."),
+    _Variable(
+        "QPK_SIMULATED_MARKET",
+        "simulated_market",
+        _text,
+        "sample",
+        "Price files of the simulated market, or `sample`.",
+    ),
+    _Variable(
+        "QPK_SIMULATED_CASH_USD",
+        "simulated_cash_usd",
+        _dollars,
+        "100000",
+        "Opening cash of the simulated account.",
+    ),
+    _Variable(
+        "QPK_SIMULATED_START",
+        "simulated_start",
+        _optional_date,
+        "",
+        "Session at which a replayed market starts.",
+    ),
+    _Variable(
+        "QPK_SIMULATED_LATENCY_SECS",
+        "simulated_latency_secs",
+        _seconds,
+        "0",
+        "Pause before and after each simulated booking.",
+    ),
+)
+
+
+def load_settings(platform: str, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read and check every variable of a platform's service.
+
+    Parameters
+    ----------
+    platform : str
+        ``ibkr``, ``schwab`` or ``longbridge``.
+    environ : mapping, optional
+        Variables to read; the process's own when absent.
+
+    Raises
+    ------
+    SettingsError
+        For a variable that is unknown, unreadable, missing or given twice; the message names it.
+        Nothing is guessed: an unreadable value never becomes a default.
+    """
+    environ = os.environ if environ is None else environ
+    try:
+        kind = Platform(platform)
+    except ValueError:
+        choices = ", ".join(Platform)
+        raise SettingsError(f"Unknown platform {platform!r}: expected one of {choices}.") from None
+    _refuse_unknown(kind, environ)
+    values = {variable.field: _value(variable, kind, environ) for variable in _VARIABLES}
+    return Settings(platform=kind, **values)
+
+
+def reference() -> tuple[tuple[str, str, str], ...]:
+    """Return (variable, default, meaning) of every setting, for the documentation."""
+    return tuple(
+        (
+            f"<PLATFORM>_{v.name}" if v.of_platform else v.name,
+            "required" if v.default is None else v.default,
+            v.meaning,
+        )
+        for v in _VARIABLES
+    )
+
+
+def _names(variable: _Variable, platform: Platform) -> tuple[str, ...]:
+    """Return the spellings of one variable: a platform's own may be written with its prefix."""
+    if variable.of_platform:
+        return (f"{platform.upper()}_{variable.name}", variable.name)
+    return (variable.name,)
+
+
+def _value(variable: _Variable, platform: Platform, environ: Mapping[str, str]) -> Any:  # noqa: ANN401 (one reader for every type)
+    given = [name for name in _names(variable, platform) if environ.get(name, "").strip()]
+    if len(given) > 1:
+        raise SettingsError(
+            f"{given[0]} and {given[1]} are both set; keep one and remove the other."
+        )
+    text = environ[given[0]].strip() if given else variable.default
+    if text is None:
+        raise SettingsError(f"{variable.name} is not set: {variable.meaning}")
+    try:
+        return variable.read(text)
+    except (ValueError, InvalidOperation):
+        shown = "***" if variable.field in _SECRET else repr(text)
+        wanted = _WANTED.get(variable.read, "a readable value")
+        name = given[0] if given else variable.name
+        raise SettingsError(f"{name} = {shown}: expected {wanted}.") from None
+
+
+def _refuse_unknown(platform: Platform, environ: Mapping[str, str]) -> None:
+    known = {name for variable in _VARIABLES for name in _names(variable, platform)}
+    prefixes = ("QPK_", f"{platform.upper()}_")
+    for name in sorted(environ):
+        if name.startswith(prefixes) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise SettingsError(
+                f"Unknown setting {name}.{hint} Remove it or correct its name: "
+                "a service does not start with a setting it would ignore."
+            )
