@@ -3,8 +3,8 @@
     python scripts/generate_xnys.py            # write the table
     python scripts/generate_xnys.py --check    # exit code 1 when the file differs
 
-The table holds exceptions only: weekdays without a session and early closes. The same version of
-`exchange_calendars` always gives the same bytes.
+The table holds exceptions only: weekdays without a session and early closes. To extend it, move
+`LAST_DAY`. The same version of `exchange_calendars` always gives the same bytes.
 """
 
 from __future__ import annotations
@@ -57,18 +57,18 @@ def render(first_day: date, last_day: date) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Write or check the table; return the process's exit code."""
     parser = argparse.ArgumentParser(description="Write the XNYS session table.")
-    parser.add_argument("--first", type=date.fromisoformat, default=FIRST_DAY, metavar="DATE")
-    parser.add_argument("--last", type=date.fromisoformat, default=LAST_DAY, metavar="DATE")
     parser.add_argument("--check", action="store_true", help="compare only; write nothing")
+    parser.add_argument("--table", type=Path, default=TABLE, metavar="FILE")
     options = parser.parse_args(arguments)
+    table: Path = options.table
 
-    content = render(options.first, options.last).encode()
+    content = render(FIRST_DAY, LAST_DAY).encode()
     if options.check:
-        if TABLE.is_file() and TABLE.read_bytes() == content:
+        if table.is_file() and table.read_bytes() == content:
             return 0
-        sys.stderr.write(f"{TABLE.name} is not what this script would write; run it again\n")
+        sys.stderr.write(f"{table} is not what this script would write; run it again\n")
         return 1
-    TABLE.write_bytes(content)
+    table.write_bytes(content)
     return 0
 
 

@@ -49,7 +49,7 @@ class ReasonCode(StrEnum):
 
     meaning: str
 
-    def __new__(cls, code: str, meaning: str) -> Self:
+    def __new__(cls, code: str, meaning: str = "") -> Self:
         """Keep the code as the string value and the operator's meaning beside it."""
         member = str.__new__(cls, code)
         member._value_ = code

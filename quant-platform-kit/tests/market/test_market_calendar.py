@@ -61,21 +61,23 @@ def test_every_early_close_from_2000_to_2027_is_the_oracles(
     assert early == [session.date() for session in oracle.early_closes]
 
 
-def test_the_shipped_table_is_byte_for_byte_what_the_script_writes() -> None:
+def test_the_shipped_table_is_byte_for_byte_what_the_script_writes(tmp_path: Path) -> None:
     script = runpy.run_path(str(GENERATOR))
+    fresh = tmp_path / "xnys.csv"
 
-    written = script["render"](script["FIRST_DAY"], script["LAST_DAY"]).encode()
-
-    assert script["TABLE"].read_bytes() == written
-    assert script["main"](["--check"]) == 0
+    assert script["main"](["--table", str(fresh)]) == 0
+    assert fresh.read_bytes() == script["TABLE"].read_bytes()
 
 
-def test_the_script_reports_a_table_that_is_out_of_date(
-    capsys: pytest.CaptureFixture[str],
+def test_the_script_tells_a_current_table_from_an_outdated_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script = runpy.run_path(str(GENERATOR))
+    outdated = tmp_path / "xnys.csv"
+    outdated.write_bytes(script["TABLE"].read_bytes().replace(b"2025-01-09,closed\n", b""))
 
-    assert script["main"](["--check", "--last", "2029-12-31"]) == 1
+    assert script["main"](["--check"]) == 0
+    assert script["main"](["--check", "--table", str(outdated)]) == 1
     assert "run it again" in capsys.readouterr().err
 
 

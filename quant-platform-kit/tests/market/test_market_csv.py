@@ -84,7 +84,7 @@ def test_the_same_table_reads_the_same_in_every_dress(file: Path, content: bytes
             "line 4, column QQQ: blank between two closes",
         ),
         ("Date,SPY,QQQ\n2024-07-01,1,\n", "column QQQ holds no price"),
-        ('Date,SPY\n2024-07-01,"1\n', "line 2, column SPY"),
+        ('Date,SPY\n2024-07-01,"1\n', "line 2: unexpected end of data"),
     ],
 )
 def test_a_broken_table_is_refused_by_file_line_and_column(

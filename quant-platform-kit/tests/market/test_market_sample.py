@@ -38,7 +38,7 @@ def test_the_sample_holds_five_stocks_with_every_column(raw: dict[str, BarFrame]
     for symbol, bars in raw.items():
         assert bars.symbol == symbol
         assert bars.adjustment is Adjustment.RAW
-        assert None not in (bars.open, bars.high, bars.low, bars.volume)
+        assert all(column is not None for column in (bars.open, bars.high, bars.low, bars.volume))
 
 
 def test_every_bar_of_the_sample_is_a_session_and_none_is_missing(
@@ -52,7 +52,7 @@ def test_every_bar_of_the_sample_is_a_session_and_none_is_missing(
 def test_raw_bars_are_the_published_figures(raw: dict[str, BarFrame]) -> None:
     first = raw["AAPL"].until(date(2000, 3, 1))
 
-    assert [column.tolist() for column in (first.close,)] == [[130.31]]
+    assert first.close.tolist() == [130.31]
     assert [
         column.tolist()
         for column in (first.open, first.high, first.low, first.volume)

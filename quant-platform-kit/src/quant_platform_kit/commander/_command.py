@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 from quant_platform_kit.commander._sleeve import Sleeve
 from quant_platform_kit.contracts import (
@@ -20,6 +20,7 @@ from quant_platform_kit.contracts import (
 from quant_platform_kit.errors import ContractError, ReasonCode, RefuseRun
 
 _ZERO = Decimal(0)
+_WEIGHT_STEP = Decimal("1e-10")
 _Active = tuple[Sleeve, Decision]
 
 
@@ -41,9 +42,9 @@ def command(sleeves: Sequence[Sleeve], decisions: Mapping[str, Decision]) -> Tar
     Returns
     -------
     TargetPortfolio
-        In weights of the account or in dollars; symbols sorted. The account's hints are never
-        laxer than a sleeve's: the narrowest band and smallest minimum of the active sleeves, and
-        the sum of their cash reserves.
+        In weights of the account (rounded down to ten decimals) or in dollars; symbols sorted.
+        The account's hints keep no active sleeve from a trade it would make alone, so the
+        narrowest band and the smallest minimum count; cash reserves add up.
 
     Raises
     ------
@@ -125,7 +126,9 @@ def _freeze(sleeve: Sleeve, decision: Decision | None) -> FrozenSleeve:
     return FrozenSleeve(sleeve.profile, code, detail, tuple(sorted(sleeve.managed)))
 
 
-def _share_notes(active: Iterable[_Active], frozen: Sequence[FrozenSleeve]) -> Iterable[FrozenSleeve]:
+def _share_notes(
+    active: Iterable[_Active], frozen: Sequence[FrozenSleeve]
+) -> Iterable[FrozenSleeve]:
     for sleeve, _ in active:
         for other in frozen:
             shared = tuple(sorted(set(sleeve.managed).intersection(other.symbols)))
@@ -149,16 +152,21 @@ def _common_mode(active: Sequence[_Active]) -> TargetMode:
 def _combine(active: Iterable[_Active], untouchable: frozenset[str]) -> tuple[PortfolioTarget, ...]:
     contributions: defaultdict[str, list[Contribution]] = defaultdict(list)
     for sleeve, decision in active:
-        # Dollars are already the account's; a weight is a share of the sleeve's share.
-        share = sleeve.weight if decision.mode is TargetMode.WEIGHT else Decimal(1)
         for target in decision.targets:
             if target.symbol not in untouchable:
-                contribution = Contribution(sleeve.profile, target.amount * share)
-                contributions[target.symbol].append(contribution)
+                amount = _of_account(target.amount, sleeve)
+                contributions[target.symbol].append(Contribution(sleeve.profile, amount))
     return tuple(
         PortfolioTarget(symbol, sum((each.amount for each in parts), _ZERO), tuple(parts))
         for symbol, parts in sorted(contributions.items())
     )
+
+
+def _of_account(amount: Decimal, sleeve: Sleeve) -> Decimal:
+    if sleeve.target_mode is TargetMode.VALUE or sleeve.weight == 1:
+        return amount
+    # Down, so that the sleeves' sum never exceeds the whole through rounding.
+    return (amount * sleeve.weight).quantize(_WEIGHT_STEP, ROUND_FLOOR)
 
 
 def _combine_hints(sleeves: Sequence[Sleeve]) -> ExecutionHints:

@@ -52,6 +52,4 @@ class Sleeve:
     @classmethod
     def of(cls, manifest: StrategyManifest, weight: Decimal = _WHOLE) -> Self:
         """Give the strategy of `manifest` the share `weight` of the account."""
-        return cls(
-            manifest.profile, weight, manifest.managed, manifest.target_mode, manifest.hints
-        )
+        return cls(manifest.profile, weight, manifest.managed, manifest.target_mode, manifest.hints)

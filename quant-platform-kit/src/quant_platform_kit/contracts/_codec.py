@@ -83,7 +83,7 @@ def _decode(kind: Any, data: Any) -> Any:  # noqa: ANN401 (walks arbitrary type 
     if origin is not None and issubclass(origin, Mapping):
         item = typing.get_args(kind)[1]
         return {key: _decode(item, entry) for key, entry in data.items()}
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         hints = _hints(kind)
         return kind(**{name: _decode(hints[name], entry) for name, entry in data.items()})
     return _decode_scalar(kind, data)

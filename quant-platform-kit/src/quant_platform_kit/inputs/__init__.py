@@ -11,11 +11,10 @@ from quant_platform_kit.inputs._artifact import (
     MANIFEST_FILE,
     SNAPSHOT_FILE,
     SnapshotPointer,
+    decode_document,
     decode_features,
+    encode_document,
     encode_features,
-    read_json,
-    sha256,
-    write_json,
 )
 from quant_platform_kit.inputs._gather import BarSource, Inputs, gather
 from quant_platform_kit.inputs._snapshot import SnapshotSource, load_snapshot
@@ -28,11 +27,10 @@ __all__ = [
     "Inputs",
     "SnapshotPointer",
     "SnapshotSource",
+    "decode_document",
     "decode_features",
+    "encode_document",
     "encode_features",
     "gather",
     "load_snapshot",
-    "read_json",
-    "sha256",
-    "write_json",
 ]

@@ -71,12 +71,12 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def write_json(value: object) -> bytes:
+def encode_document(value: object) -> bytes:
     """Return the bytes of a pointer or manifest: sorted keys, indented for people, one newline."""
     return (json.dumps(encode(value), sort_keys=True, ensure_ascii=False, indent=2) + "\n").encode()
 
 
-def read_json(kind: type[T], data: bytes, where: str) -> T:
+def decode_document(kind: type[T], data: bytes, where: str) -> T:
     """Read a pointer or manifest back from its bytes.
 
     Parameters
@@ -186,7 +186,8 @@ def unreadable(where: str, what: str) -> InputError:
 def snapshot_fault(code: ReasonCode, what: str, remedy: str) -> InputError:
     """Build a snapshot's error: what happened, what it means, what to do next."""
     return InputError(
-        f"{what} Nothing is decided on it and its holdings are kept as they are. {remedy}",
+        f"{what} Nothing is decided on it and the strategy's holdings are kept as they are. "
+        f"{remedy}",
         code=code,
     )
 
@@ -208,7 +209,9 @@ def _row(columns: tuple[str, ...], cells: list[str], line: str, where: str) -> F
         raise unreadable(where, f"{line} has {len(cells)} cells for {len(columns)} columns")
     values = dict(zip(columns, cells, strict=True))
     symbol, sector = values.pop("symbol"), values.pop("sector")
-    features = {name: _number(text, f"{line}, column {name}", where) for name, text in values.items()}
+    features = {
+        name: _number(text, f"{line}, column {name}", where) for name, text in values.items()
+    }
     try:
         return FeatureRow(symbol, sector, features)
     except ContractError as error:

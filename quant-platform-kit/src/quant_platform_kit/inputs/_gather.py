@@ -73,13 +73,15 @@ class Inputs:
     @property
     def adjustments(self) -> Mapping[str, Adjustment]:
         """What prices were adjusted for, of ``history`` and ``snapshot``, where there is one."""
-        facts = {"history": frame.adjustment for frame in self.history.values()}
+        facts: dict[str, Adjustment] = {}
+        if self.history:
+            facts["history"] = next(iter(self.history.values())).adjustment
         if self.snapshot is not None:
             facts["snapshot"] = self.snapshot.manifest.adjustment
         return facts
 
 
-def gather(  # noqa: PLR0913 (keyword-only; a manifest, its sources and the day)
+def gather(
     manifest: StrategyManifest,
     *,
     config_sha256: str,
@@ -154,9 +156,7 @@ def _checked(
 ) -> BarFrame:
     complete = None if frame is None else frame.drop_partial(last_session)
     if complete is None or len(complete) == 0:
-        raise _fault(
-            ReasonCode.HISTORY_MISSING, symbol, f"has no daily bar up to {last_session}"
-        )
+        raise _fault(ReasonCode.HISTORY_MISSING, symbol, f"has no daily bar up to {last_session}")
     if complete.symbol != symbol or complete.adjustment is not need.adjustment:
         raise _fault(
             ReasonCode.BAR_INVALID,
@@ -182,21 +182,21 @@ def _checked(
 
 def _check_every_session(frame: BarFrame, calendar: ExchangeCalendar) -> None:
     """Refuse bars that skip a session or lie outside one: every look-back would be off by it."""
-    first = calendar.offset(frame.last_session, 1 - len(frame))
-    sessions = np.array(calendar.sessions(first, frame.last_session), dtype=frame.days.dtype)
-    if np.array_equal(frame.days, sessions):
-        return
-    stray = np.setdiff1d(frame.days, calendar_days(frame, calendar))
+    sessions = np.array(
+        calendar.sessions(frame.first_session, frame.last_session), dtype=frame.days.dtype
+    )
+    stray = np.setdiff1d(frame.days, sessions)
     if len(stray):
         raise _fault(
-            ReasonCode.BAR_INVALID, frame.symbol, f"has a bar of {stray[0]}, which is no session"
+            ReasonCode.BAR_INVALID, frame.symbol, f"has a bar of {stray[-1]}, which is no session"
         )
     missing = np.setdiff1d(sessions, frame.days)
-    raise _fault(
-        ReasonCode.HISTORY_SHORT,
-        frame.symbol,
-        f"has no bar of the session {missing[-1]} among the last {len(frame)}",
-    )
+    if len(missing):
+        raise _fault(
+            ReasonCode.HISTORY_SHORT,
+            frame.symbol,
+            f"has no bar of the session {missing[-1]}, inside the declared {len(frame)} sessions",
+        )
 
 
 def _fault(code: ReasonCode, symbol: str, what: str) -> InputError:

@@ -6,15 +6,20 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from quant_platform_kit.contracts import FeatureRow, FeatureSnapshot, SnapshotInput, SnapshotManifest
-from quant_platform_kit.errors import ReasonCode
+from quant_platform_kit.contracts import (
+    FeatureRow,
+    FeatureSnapshot,
+    SnapshotInput,
+    SnapshotManifest,
+)
+from quant_platform_kit.errors import InputError, ReasonCode
 from quant_platform_kit.inputs._artifact import (
     LATEST_FILE,
     MANIFEST_FILE,
     SnapshotPointer,
+    decode_document,
     decode_features,
     is_plain_name,
-    read_json,
     sha256,
     snapshot_fault,
     unreadable,
@@ -51,7 +56,7 @@ class _Publication:
     pointer: SnapshotPointer | None
 
 
-def load_snapshot(  # noqa: PLR0913 (keyword-only; each is one of the checks)
+def load_snapshot(
     source: SnapshotSource,
     need: SnapshotInput,
     *,
@@ -94,7 +99,7 @@ def load_snapshot(  # noqa: PLR0913 (keyword-only; each is one of the checks)
 
 
 def _read(source: SnapshotSource) -> _Publication:
-    if source.path.is_dir():
+    if _is_folder(source.path):
         return _read_latest(source)
     manifest_where = source.manifest_path or source.path.with_name(MANIFEST_FILE)
     table = _read_bytes(source.path)
@@ -109,7 +114,7 @@ def _read_latest(source: SnapshotSource) -> _Publication:
             f"it is a folder, which names its own manifest, and {source.manifest_path} is set too",
         )
     latest = source.path / LATEST_FILE
-    pointer = read_json(SnapshotPointer, _read_bytes(latest), str(latest))
+    pointer = decode_document(SnapshotPointer, _read_bytes(latest), str(latest))
     manifest_where = source.path / pointer.version / MANIFEST_FILE
     manifest, manifest_sha256 = _read_manifest(manifest_where)
     if not is_plain_name(manifest.snapshot_file):
@@ -121,7 +126,14 @@ def _read_latest(source: SnapshotSource) -> _Publication:
 
 def _read_manifest(where: Path) -> tuple[SnapshotManifest, str]:
     data = _read_bytes(where)
-    return read_json(SnapshotManifest, data, str(where)), sha256(data)
+    return decode_document(SnapshotManifest, data, str(where)), sha256(data)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise unreadable(str(path), error.strerror or type(error).__name__) from error
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -131,7 +143,8 @@ def _read_bytes(path: Path) -> bytes:
         raise snapshot_fault(
             ReasonCode.SNAPSHOT_MISSING,
             f"There is no snapshot file {path}.",
-            "Publish the profile's snapshot, or correct the FEATURE_SNAPSHOT_PATH setting.",
+            "Publish the profile's snapshot, or correct the FEATURE_SNAPSHOT_PATH and "
+            "FEATURE_SNAPSHOT_MANIFEST_PATH settings.",
         ) from error
     except OSError as error:
         raise unreadable(str(path), error.strerror or type(error).__name__) from error
@@ -178,7 +191,7 @@ def _check_hashes(publication: _Publication) -> None:
         raise _changed(publication.table_where, publication.manifest_where.name)
 
 
-def _changed(where: Path, witness: str) -> Exception:
+def _changed(where: Path, witness: str) -> InputError:
     return snapshot_fault(
         ReasonCode.SNAPSHOT_HASH,
         f"{where} is not the file that {witness} describes: its SHA-256 differs.",

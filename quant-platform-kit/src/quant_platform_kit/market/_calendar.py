@@ -174,8 +174,8 @@ class ExchangeCalendar:
     def _not_covered(self, what: str) -> CalendarError:
         return CalendarError(
             f"{what} lies outside the {self.name} session table ({self.first_day} to "
-            f"{self.last_day}), so no order may be sent for it. Extend the table with "
-            "`python scripts/generate_xnys.py --last YYYY-12-31` and release the kit."
+            f"{self.last_day}), so no order may be sent for it. Move LAST_DAY in "
+            "scripts/generate_xnys.py, run the script and release the kit."
         )
 
 

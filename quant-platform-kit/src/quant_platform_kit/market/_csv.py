@@ -45,7 +45,7 @@ def read_wide_closes(path: Path, adjustment: Adjustment) -> dict[str, BarFrame]:
         ``HISTORY_MISSING`` when the file cannot be opened, ``BAR_INVALID`` when it cannot be
         read; the message names the file, and the line and column where there is one.
     """
-    reader = csv.reader(io.StringIO(_text(path), newline=""))
+    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
     try:
         symbols = _header(path, next(reader, []))
         rows = list(_rows(path, symbols, reader))

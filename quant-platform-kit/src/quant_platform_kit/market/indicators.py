@@ -94,7 +94,7 @@ def rsi(closes: Floats, window: int = 14) -> float:
     changes = np.diff(last)
     gains = float(np.maximum(changes, 0.0).sum())  # an undefined change stays undefined
     losses = float(np.maximum(-changes, 0.0).sum())
-    return 50.0 if gains + losses == 0 else 100.0 * gains / (gains + losses)
+    return 50.0 if gains + losses == 0 else 100.0 * (gains / (gains + losses))
 
 
 def true_range(high: Floats, low: Floats, closes: Floats) -> Floats:

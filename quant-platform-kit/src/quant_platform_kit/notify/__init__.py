@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quant_platform_kit.notify._format import split
+from quant_platform_kit.notify._format import money, percent, price, shares, split
 from quant_platform_kit.notify._heartbeat import heartbeat, log_heartbeat
 from quant_platform_kit.notify._messages import LANGUAGES, Message
 from quant_platform_kit.notify._outbox import DeliveryResult, Outbox
@@ -16,5 +16,9 @@ __all__ = [
     "heartbeat",
     "log_heartbeat",
     "meaning",
+    "money",
+    "percent",
+    "price",
+    "shares",
     "split",
 ]

@@ -83,7 +83,7 @@ class Courier(threading.Thread):
         channel = apprise.Apprise(asset=asset)
         channel.add(plugin)
         for parcel in self.parcels:
-            if self._recalled.is_set():
+            if self.delivered and self._recalled.is_set():
                 return NO_ANSWER
             for title, body in _parts(parcel, plugin.body_maxlen):
                 if not channel.notify(title=title, body=body, body_format="text"):

@@ -33,7 +33,7 @@ _NAMED_SYMBOLS = 6
 # What every quiet day says of most symbols: the count tells enough.
 _UNREMARKABLE = frozenset({ReasonCode.AT_TARGET, ReasonCode.SLEEVE_FROZEN})
 
-ZERO = Decimal(0)
+_ZERO = Decimal(0)
 
 _log = logging.getLogger("quant_platform_kit.heartbeat")
 
@@ -144,7 +144,7 @@ class _Page:
         answer = self._say(Message.of(decision.outcome))
         if decision.code is not None:
             answer = f"{answer} {decision.code.value}"
-        if decision.reason:
+        if decision.reason and decision.reason != self._report.reason:
             answer = f"{answer} – {decision.reason}"
         lines = [
             self._field(Message.PROFILE, sleeve.profile),
@@ -192,7 +192,7 @@ class _Page:
 
     def _order(self, order: OrderLine) -> str:
         size = shares(order.quantity)
-        if ZERO < order.filled_quantity < order.quantity:
+        if _ZERO < order.filled_quantity < order.quantity:
             size = f"{shares(order.filled_quantity)}/{size}"
         at = "" if order.average_price_usd is None else f" @ {price(order.average_price_usd)}"
         parts = [
@@ -223,10 +223,13 @@ class _Page:
         return f"{line} · {', '.join(named)}"
 
     def _frozen(self) -> list[str]:
+        # A sleeve that answered HOLD or BLOCKED is frozen by its own decision, shown above.
+        answered = {(d.profile, d.decision.reason) for d in self._report.decisions}
         return [
             f"{frozen.sleeve} · {frozen.code.value} · "
             f"{frozen.detail or meaning(frozen.code, self._language)}"
             for frozen in self._report.frozen
+            if (frozen.sleeve, frozen.detail) not in answered
         ]
 
     def _provenance(self) -> list[str]:
@@ -245,4 +248,4 @@ class _Page:
 
 
 def _by_importance(line: PositionLine) -> tuple[bool, Decimal, str]:
-    return (not line.managed, -(line.value_usd or ZERO), line.symbol)
+    return (not line.managed, -(line.value_usd or _ZERO), line.symbol)

@@ -70,19 +70,16 @@ class Message(Enum):
     SKIPPED = "Not traded, and why", "未交易及原因"
 
     # Parts of lines
-    ATTEMPT = "attempt {number}", "第{number}次尝试"
+    ATTEMPT = "attempt {number}", "第 {number} 次尝试"
     BROKER_NOT_ASKED = "broker not asked", "未连接券商"
     CODE_COUNT = "{code}: {count}", "{code}：{count}"
     DRY_RUN = "dry run, no order leaves", "演练，不下任何订单"
-    MORE = "+{count} more", "另有{count}个"
+    MORE = "+{count} more", "另有 {count} 个"
     NONE = "none", "无"
     NOT_MANAGED = "not managed", "不由策略管理"
     PART = "({number}/{count})", "（{number}/{count}）"
-    SLOT = "slot {slot}", "时段{slot}"
-    TRADED_SUMMARY = (
-        "{count} orders, {turnover} traded.",
-        "共{count}笔订单，成交额{turnover}。",
-    )
+    SLOT = "slot {slot}", "时段 {slot}"
+    TRADED_SUMMARY = "Orders: {count}. Traded: {turnover}.", "订单 {count} 笔，成交额 {turnover}。"
     UNKNOWN = "unknown", "未知"
     USD = "{amount} USD", "{amount} 美元"
 

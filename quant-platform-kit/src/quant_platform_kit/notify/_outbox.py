@@ -58,7 +58,7 @@ class Outbox:
         self._urls = {channel_of(url): url for url in urls}
         self._clock = clock
         self._deadline_secs = deadline_secs
-        self._couriers: dict[str, Courier] = {}
+        self._busy: dict[str, Courier] = {}
 
     def put(
         self, connection: Connection, heartbeats: Iterable[Heartbeat], *, attempt: int = 1
@@ -69,29 +69,30 @@ class Outbox:
         """
         at = self._clock.now()
         for message in heartbeats:
-            known = set(
-                connection.scalars(
-                    select(outbox.c.channel).where(
-                        outbox.c.run_key == message.run_key,
-                        outbox.c.attempt == attempt,
-                        outbox.c.language == message.language,
-                    )
+            known = connection.scalars(
+                select(outbox.c.channel).where(
+                    outbox.c.run_key == message.run_key,
+                    outbox.c.attempt == attempt,
+                    outbox.c.language == message.language,
                 )
-            )
-            for channel in self._urls.keys() - known:
-                connection.execute(
-                    insert(outbox).values(
-                        run_key=message.run_key,
-                        attempt=attempt,
-                        channel=channel,
-                        language=message.language,
-                        title=message.title,
-                        body=message.body,
-                        attempts=0,
-                        last_error="",
-                        created_at=at,
-                    )
-                )
+            ).all()
+            rows = [
+                {
+                    "run_key": message.run_key,
+                    "attempt": attempt,
+                    "channel": channel,
+                    "language": message.language,
+                    "title": message.title,
+                    "body": message.body,
+                    "attempts": 0,
+                    "last_error": "",
+                    "created_at": at,
+                }
+                for channel in self._urls
+                if channel not in known
+            ]
+            if rows:
+                connection.execute(insert(outbox), rows)
 
     def deliver(self) -> DeliveryResult:
         """Hand every waiting message to its channel, oldest first; returns within the deadline.
@@ -99,18 +100,16 @@ class Outbox:
         A channel that fails keeps its messages for the next time; it never raises. A channel that
         is still busy with the last delivery is waited for, not asked twice.
         """
-        if not self._urls:
-            return DeliveryResult(sent=0, failed=0)
-        sent = self._settle()
+        sent = self._settle([c for c, courier in self._busy.items() if not courier.is_alive()])
         deadline = time.monotonic() + self._deadline_secs
         for channel, parcels in self._waiting().items():
-            if channel not in self._couriers:
-                self._couriers[channel] = Courier(self._urls[channel], parcels)
-                self._couriers[channel].start()
-        for courier in self._couriers.values():
+            if channel not in self._busy:
+                self._busy[channel] = Courier(self._urls[channel], parcels)
+                self._busy[channel].start()
+        for courier in self._busy.values():
             courier.join(max(0.0, deadline - time.monotonic()))
             courier.recall()
-        sent += self._settle()
+        sent += self._settle(list(self._busy))
         return DeliveryResult(sent=sent, failed=sum(map(len, self._waiting().values())))
 
     def _waiting(self) -> dict[str, list[Parcel]]:
@@ -126,14 +125,15 @@ class Outbox:
             waiting.setdefault(row.channel, []).append(parcel)
         return waiting
 
-    def _settle(self) -> int:
-        """Note what the couriers have done, dismiss those that ended, return what was taken."""
+    def _settle(self, channels: Iterable[str]) -> int:
+        """Note what the couriers of `channels` did and return how much was taken."""
         sent = 0
-        for channel, courier in tuple(self._couriers.items()):
+        for channel in channels:
+            courier = self._busy[channel]
             ended = not courier.is_alive()  # asked first: what is read below is then complete
             sent += self._note(channel, courier, courier.error if ended else NO_ANSWER)
             if ended:
-                del self._couriers[channel]
+                del self._busy[channel]
         return sent
 
     def _note(self, channel: str, courier: Courier, error: str) -> int:
@@ -153,5 +153,5 @@ class Outbox:
                 )
         if stuck is not None:
             waiting = len(courier.parcels) - len(delivered)
-            _log.warning("channel %s: %s; %d messages wait", channel, error, waiting)
+            _log.warning("channel %s: %s; messages waiting: %d", channel, error, waiting)
         return sent

@@ -24,10 +24,13 @@ class Store:
     ----------
     engine : Engine
         An SQLAlchemy engine whose tables exist; `Store.open` makes one.
+    read_only : bool
+        Whether the engine refuses to write.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, read_only: bool = False) -> None:
         self.engine = engine
+        self.read_only = read_only
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False) -> Self:
@@ -46,7 +49,7 @@ class Store:
         )
         if not read_only:
             event.listen(engine, "connect", _durable)
-        store = cls(engine)
+        store = cls(engine, read_only=read_only)
         try:
             if not read_only:
                 metadata.create_all(engine)
@@ -67,11 +70,15 @@ class Store:
         with self.engine.begin() as connection:
             yield connection
 
-    def seed_from(self, other: Store) -> None:
-        """Replace this store's content by what `other` knows of the account; reads `other` only."""
-        with self.begin() as mine, other.begin() as theirs:
+    def clear(self) -> None:
+        """Forget everything; only a dry run's scratch store is ever cleared."""
+        with self.begin() as mine:
             for table in reversed(metadata.sorted_tables):
                 mine.execute(table.delete())
+
+    def seed_from(self, other: Store) -> None:
+        """Take over what `other` knows of the account; reads `other` only."""
+        with self.begin() as mine, other.begin() as theirs:
             for table in _SEED:
                 rows = [dict(row) for row in theirs.execute(select(table)).mappings()]
                 if rows:

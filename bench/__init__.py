@@ -1,0 +1,1 @@
+"""Measurements of this project against peers and against its own floors, as ratios of one run."""

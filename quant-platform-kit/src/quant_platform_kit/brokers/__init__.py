@@ -1,0 +1,26 @@
+"""The broker port and the brokers that ship with the kit.
+
+`Broker` is the one protocol that every adapter speaks. `SimulatedBroker` is a whole broker on
+historical prices, with named faults; `DryRunBroker` lets a cycle run against a real account
+without touching it.
+"""
+
+from __future__ import annotations
+
+from quant_platform_kit.brokers._dry_run import DryRunBroker
+from quant_platform_kit.brokers._faults import Fault, Faults, FaultSwitch
+from quant_platform_kit.brokers._market_data import FrameMarket, MarketData, open_market
+from quant_platform_kit.brokers._port import Broker
+from quant_platform_kit.brokers.simulated import SimulatedBroker
+
+__all__ = [
+    "Broker",
+    "DryRunBroker",
+    "Fault",
+    "FaultSwitch",
+    "Faults",
+    "FrameMarket",
+    "MarketData",
+    "SimulatedBroker",
+    "open_market",
+]

@@ -1,0 +1,122 @@
+"""What can happen to a simulated account, and the one-line text form of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, TypeAlias
+
+from quant_platform_kit.contracts import Fill, OrderRequest, Position, canonical, decode, encode
+from quant_platform_kit.errors import ContractError
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The account begins: cash, the part of it that cannot pay for purchases, and holdings."""
+
+    account_id: str
+    cash_usd: Decimal
+    at: datetime
+    withheld_usd: Decimal = Decimal(0)
+    positions: tuple[Position, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An order is on the book.
+
+    Parameters
+    ----------
+    order_id : str
+    request : OrderRequest
+    price_usd : Decimal
+        At which it fills, or at which a resting purchase reserves cash.
+    at : datetime
+    expires_at : datetime or None
+        When it leaves the book by itself.
+    fills_at : datetime or None
+        When what is left of it fills by itself.
+    """
+
+    order_id: str
+    request: OrderRequest
+    price_usd: Decimal
+    at: datetime
+    expires_at: datetime | None = None
+    fills_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """Some or all of an order was executed."""
+
+    fill: Fill
+
+    @property
+    def at(self) -> datetime:
+        """When it was executed."""
+        return self.fill.at
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An order was turned down; it was never on the book, but it can be found."""
+
+    order_id: str
+    request: OrderRequest
+    detail: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """What was left of an order was taken off the book on request."""
+
+    order_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """What was left of an order went with its session's close."""
+
+    order_id: str
+    at: datetime
+
+
+Event: TypeAlias = Opened | Accepted | Filled | Refused | Cancelled | Expired
+"""One thing that happened; a book is the fold of its events."""
+
+_KINDS: Final[dict[str, type[Event]]] = {
+    "opened": Opened,
+    "order": Accepted,
+    "fill": Filled,
+    "reject": Refused,
+    "cancel": Cancelled,
+    "expire": Expired,
+}
+_NAMES: Final = {kind: name for name, kind in _KINDS.items()}
+
+
+def to_line(events: Sequence[Event]) -> str:
+    """Return events that happened together as one line of JSON, without its line end."""
+    return canonical([{"event": _NAMES[type(event)], **encode(event)} for event in events])
+
+
+def from_line(line: str) -> tuple[Event, ...]:
+    """Read the events of one line back.
+
+    Raises
+    ------
+    ContractError
+        When the line is not one that `to_line` writes.
+    """
+    try:
+        rows = json.loads(line)
+        kinds = [_KINDS[row.pop("event")] for row in rows]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ContractError(f"not a list of book events: {error!r}") from error
+    return tuple(decode(kind, row) for kind, row in zip(kinds, rows, strict=True))

@@ -1,0 +1,86 @@
+"""What a cycle runs on, and what it knows so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from types import MappingProxyType
+
+from quant_platform_kit.brokers import Broker
+from quant_platform_kit.contracts import (
+    CycleRequest,
+    ExecutionMode,
+    OrderPlan,
+    PortfolioSnapshot,
+    Quote,
+    Skipped,
+    SleeveDecision,
+    TargetPortfolio,
+)
+from quant_platform_kit.errors import ReasonCode, RefuseRun
+from quant_platform_kit.inputs import Inputs, SnapshotSource
+from quant_platform_kit.market import Clock, ExchangeCalendar, SlotWindow
+from quant_platform_kit.notify import Outbox
+from quant_platform_kit.planner import CapitalPolicy
+from quant_platform_kit.store import AccountLease, RunFrame, Store
+from quant_platform_kit.strategy import SleeveView, Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything a cycle runs on; `runtime` builds it.
+
+    `account` is the alias that keys, reports and messages carry, never the broker's number.
+    `replay` moves a simulated market's clock into a window; None on a real one.
+    """
+
+    platform: str
+    account: str
+    mode: ExecutionMode
+    strategy: Strategy
+    broker: Broker
+    store: Store
+    lease: AccountLease
+    clock: Clock
+    calendar: ExchangeCalendar
+    outbox: Outbox
+    languages: tuple[str, ...]
+    policy: CapitalPolicy
+    snapshots: SnapshotSource | None = None
+    replay: Callable[[SlotWindow], None] | None = None
+    fill_deadline_secs: float = 120.0
+    strategy_timeout_secs: float = 60.0
+    versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    commit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What is known so far; a step that fails leaves the last one for the report.
+
+    `frame` is what an earlier, cut-off attempt of this run had decided. `refused` are legs that a
+    check stopped. Fields are None until their step has run.
+    """
+
+    request: CycleRequest
+    run_key: str
+    session: date | None
+    started_at: datetime
+    attempt: int
+    frame: RunFrame | None = None
+    inputs: Inputs | None = None
+    sleeve: SleeveView = field(default_factory=SleeveView)
+    decision: SleeveDecision | None = None
+    snapshot: PortfolioSnapshot | None = None
+    target: TargetPortfolio | None = None
+    quotes: Mapping[str, Quote] | None = None
+    plan: OrderPlan | None = None
+    refused: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def known_session(self) -> date:
+        """Return the session, once `open` has required one."""
+        if self.session is None:
+            raise RefuseRun("No session of the exchange today.", code=ReasonCode.MARKET_CLOSED)
+        return self.session

@@ -1,0 +1,154 @@
+"""Step 9: the slot's one outcome, its report and its heartbeats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from quant_platform_kit.contracts import (
+    CycleReport,
+    DecisionOutcome,
+    OrderLine,
+    Outcome,
+    PositionLine,
+    SnapshotRef,
+    TargetMode,
+)
+from quant_platform_kit.cycle._parts import Parts, Progress
+from quant_platform_kit.errors import PlatformError, ReasonCode, RefuseRun
+from quant_platform_kit.notify import heartbeat, log_heartbeat
+from quant_platform_kit.orders import Journal
+from quant_platform_kit.store import RunBook
+
+_ZERO = Decimal(0)
+_MILLIONTH = Decimal("0.000001")
+
+
+def report_run(parts: Parts, progress: Progress, error: Exception | None) -> CycleReport:
+    """Name the slot's one outcome, keep the report, and put the heartbeats into the outbox."""
+    orders = Journal(parts.store, parts.clock).lines(progress.run_key)
+    outcome, code, reason = _outcome(progress, orders, error)
+    plan, snapshot = progress.plan, progress.snapshot
+    report = CycleReport(
+        run_key=progress.run_key,
+        platform=parts.platform,
+        account=parts.account,
+        session=progress.session,
+        slot=progress.request.slot,
+        mode=parts.mode,
+        environment=parts.broker.environment,
+        outcome=outcome,
+        code=code,
+        reason=reason,
+        started_at=progress.started_at,
+        finished_at=parts.clock.now(),
+        attempt=progress.attempt,
+        decisions=() if progress.decision is None else (progress.decision,),
+        frozen=() if progress.target is None else progress.target.frozen,
+        capital_base_usd=None if plan is None else plan.capital_base_usd,
+        equity_usd=None if snapshot is None else snapshot.account.equity_usd,
+        cash_usd=None if snapshot is None else snapshot.account.cash_usd,
+        positions=_position_lines(parts, progress),
+        orders=orders,
+        skipped=(() if plan is None else plan.skipped) + progress.refused,
+        notes=progress.notes,
+        snapshot=_snapshot_ref(progress),
+        versions=parts.versions,
+        commit=parts.commit,
+    )
+    beats = tuple(heartbeat(report, language) for language in parts.languages)
+    with parts.store.begin() as connection:
+        RunBook(parts.store).finish(connection, report)
+        parts.outbox.put(connection, beats, attempt=report.attempt)
+    for beat in beats:
+        log_heartbeat(beat)
+    parts.outbox.deliver()
+    return report
+
+
+def _outcome(
+    progress: Progress, orders: Sequence[OrderLine], error: Exception | None
+) -> tuple[Outcome, ReasonCode | None, str]:
+    if error is not None:
+        return _failure(error, sent=bool(orders))
+    unresolved = [order for order in orders if not order.status.is_final]
+    if unresolved:
+        symbols = ", ".join(sorted({order.symbol for order in unresolved}))
+        return Outcome.FAILED, ReasonCode.ORDER_UNRESOLVED, f"look at {symbols} at the broker"
+    if any(order.filled_quantity for order in orders):
+        return Outcome.TRADED, None, ""
+    if orders:
+        return Outcome.FAILED, orders[0].code, orders[0].detail
+    return _quiet(progress)
+
+
+def _quiet(progress: Progress) -> tuple[Outcome, ReasonCode | None, str]:
+    """Name the outcome of a run that sent nothing and met no error."""
+    answer = progress.decision
+    if answer is None:
+        return Outcome.NO_ACTION, ReasonCode.SLEEVE_FROZEN, "not selected in this run"
+    decision = answer.decision
+    if decision.outcome is DecisionOutcome.BLOCKED:
+        return Outcome.BLOCKED, decision.code, decision.reason
+    if decision.outcome is DecisionOutcome.HOLD:
+        return Outcome.NO_ACTION, ReasonCode.HOLD, decision.reason
+    if progress.refused:
+        first = progress.refused[0]
+        return Outcome.BLOCKED, first.code, f"{first.symbol}: {first.detail}"
+    return Outcome.NO_ACTION, ReasonCode.NOTHING_TO_DO, "holdings match the targets"
+
+
+def _failure(error: Exception, *, sent: bool) -> tuple[Outcome, ReasonCode | None, str]:
+    if not isinstance(error, PlatformError):
+        return Outcome.FAILED, ReasonCode.UNEXPECTED, type(error).__name__
+    if error.code is ReasonCode.MARKET_CLOSED:
+        return Outcome.NO_ACTION, error.code, error.message
+    if isinstance(error, RefuseRun) and not sent:
+        return Outcome.BLOCKED, error.code, error.message
+    return Outcome.FAILED, error.code, error.message
+
+
+def _position_lines(parts: Parts, progress: Progress) -> tuple[PositionLine, ...]:
+    """Return every holding and every wish, side by side."""
+    if progress.snapshot is None:
+        return ()
+    held = progress.snapshot.quantities()
+    base = _ZERO if progress.plan is None else progress.plan.capital_base_usd
+    wishes = _target_weights(progress, base)
+    symbols = sorted(held.keys() | {symbol for symbol, wish in wishes.items() if wish})
+    quotes = parts.broker.quotes(symbols) if symbols else {}
+    lines = []
+    for symbol in symbols:
+        quantity = held.get(symbol, _ZERO)
+        price = quotes[symbol].price_usd if symbol in quotes else None
+        value = None if price is None else quantity * price
+        lines.append(
+            PositionLine(
+                symbol,
+                quantity,
+                price,
+                value,
+                None if value is None else _weight(value, base),
+                wishes.get(symbol),
+                managed=symbol in parts.strategy.manifest.managed,
+            )
+        )
+    return tuple(lines)
+
+
+def _target_weights(progress: Progress, base_usd: Decimal) -> dict[str, Decimal | None]:
+    target = progress.target
+    if target is None:
+        return {}
+    if target.mode is TargetMode.WEIGHT:
+        return {wish.symbol: wish.amount for wish in target.targets}
+    return {wish.symbol: _weight(wish.amount, base_usd) for wish in target.targets}
+
+
+def _weight(value_usd: Decimal, base_usd: Decimal) -> Decimal | None:
+    return (value_usd / base_usd).quantize(_MILLIONTH) if base_usd > _ZERO else None
+
+
+def _snapshot_ref(progress: Progress) -> SnapshotRef | None:
+    loaded = None if progress.inputs is None else progress.inputs.snapshot
+    return None if loaded is None else loaded.manifest.ref()

@@ -1,0 +1,221 @@
+"""The composition root: settings become the parts of a cycle, and nothing else does that."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+from quant_platform_kit import __version__
+from quant_platform_kit.brokers import DryRunBroker, FrameMarket, SimulatedBroker, open_market
+from quant_platform_kit.contracts import (
+    CycleReport,
+    CycleRequest,
+    ExecutionMode,
+    FeeModel,
+    Heartbeat,
+    TradingRules,
+)
+from quant_platform_kit.cycle import DRY_RUN_SUFFIX, CycleResult, Parts, run_cycle
+from quant_platform_kit.errors import SettingsError
+from quant_platform_kit.inputs import SnapshotSource
+from quant_platform_kit.market import ExchangeCalendar, SimulatedClock, SlotWindow, xnys
+from quant_platform_kit.notify import Outbox, heartbeat
+from quant_platform_kit.orders import Journal, JournalOrder
+from quant_platform_kit.planner import CapitalPolicy
+from quant_platform_kit.settings import Settings
+from quant_platform_kit.store import AccountLease, RunBook, Store
+from quant_platform_kit.strategy import Strategy, load_catalog, require_allowed
+
+__all__ = ["Runtime", "open_runtime"]
+
+SIMULATED_RULES: Final = TradingRules(fees=FeeModel(notional_bps=Decimal(5)))
+"""Whole shares and five basis points a trade: near what the three brokers' customers pay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """One account, one strategy, one broker connection, ready to run slots.
+
+    Close it when done; `open_runtime` makes it.
+    """
+
+    settings: Settings
+    parts: Parts
+
+    def run(self, request: CycleRequest, *, dry_run: bool = False) -> CycleResult:
+        """Run one slot in the settings' mode, or without consequences when `dry_run`.
+
+        Raises
+        ------
+        SlotBusy
+            When another run of the account is in progress.
+        """
+        if not (dry_run or self.parts.mode is ExecutionMode.DRY_RUN):
+            return run_cycle(self.parts, request)
+        with self._scratch() as scratch:
+            scratch.clear()
+            if self.parts.mode is not ExecutionMode.DRY_RUN or self.parts.store.read_only:
+                scratch.seed_from(self.parts.store)
+            return run_cycle(self._rehearsal(scratch), request)
+
+    def _rehearsal(self, scratch: Store) -> Parts:
+        """Return the same parts on a scratch copy of the store and a virtual book."""
+        return replace(
+            self.parts,
+            mode=ExecutionMode.DRY_RUN,
+            store=scratch,
+            broker=DryRunBroker(self.parts.broker, self.parts.clock),
+            lease=_lease(self.settings, ExecutionMode.DRY_RUN),
+            outbox=Outbox(scratch, self.settings.notify_urls, self.parts.clock),
+        )
+
+    @contextmanager
+    def _scratch(self) -> Iterator[Store]:
+        scratch = Store.open(_store_path(self.settings, ExecutionMode.DRY_RUN))
+        try:
+            yield scratch
+        finally:
+            scratch.close()
+
+    def heartbeats(self, report: CycleReport) -> tuple[Heartbeat, ...]:
+        """Return the messages of a report, one for each language of the settings."""
+        return tuple(heartbeat(report, language) for language in self.settings.languages)
+
+    def report(self, run_key: str) -> CycleReport | None:
+        """Return the latest report of a run; None when there is none."""
+        if run_key.endswith(DRY_RUN_SUFFIX):
+            with self._scratch() as scratch:
+                return RunBook(scratch).report(run_key)
+        return RunBook(self.parts.store).report(run_key)
+
+    def reports(self, count: int = 1) -> tuple[CycleReport, ...]:
+        """Return the reports of the latest runs of the settings' mode, newest first."""
+        if self.parts.mode is ExecutionMode.DRY_RUN:
+            with self._scratch() as scratch:
+                return RunBook(scratch).latest(count)
+        return RunBook(self.parts.store).latest(count)
+
+    def find_orders(self, text: str) -> tuple[JournalOrder, ...]:
+        """Return orders whose client id starts with `text`, or whose broker id is `text`."""
+        return Journal(self.parts.store, self.parts.clock).find(text)
+
+    def close(self) -> None:
+        """Release the store."""
+        self.parts.store.close()
+
+
+def open_runtime(settings: Settings) -> Runtime:
+    """Build everything a service or a command needs from its settings.
+
+    Raises
+    ------
+    SettingsError
+        When a setting cannot be used: a market file is unreadable, a configuration does not fit.
+    RefuseRun
+        When the profile is unknown or not allowed in the mode.
+    """
+    strategy = load_catalog().strategy(settings.strategy_profile, settings.strategy_config_path)
+    require_allowed(strategy.manifest, settings.execution_mode)
+    calendar = xnys()
+    store = _open_store(settings)
+    market = open_market(settings.simulated_market)
+    clock = _simulated_clock(settings, store, market, calendar)
+    broker = SimulatedBroker(
+        settings.account_id,
+        market,
+        clock,
+        calendar,
+        rules=SIMULATED_RULES,
+        opening_cash_usd=settings.simulated_cash_usd,
+        book_path=settings.state_dir / "simulated-broker.jsonl",
+        latency_secs=settings.simulated_latency_secs,
+    )
+    parts = Parts(
+        platform=settings.platform.value,
+        account=_alias(settings),
+        mode=settings.execution_mode,
+        strategy=strategy,
+        broker=broker,
+        store=store,
+        lease=_lease(settings, settings.execution_mode),
+        clock=clock,
+        calendar=calendar,
+        outbox=Outbox(store, settings.notify_urls, clock),
+        languages=settings.languages,
+        policy=CapitalPolicy(settings.cash_floor_usd, settings.capital_limit_usd),
+        snapshots=_snapshots(settings),
+        replay=_Replay(clock),
+        fill_deadline_secs=settings.fill_deadline_secs,
+        strategy_timeout_secs=settings.strategy_timeout_secs,
+        versions=_versions(strategy),
+        commit=settings.commit,
+    )
+    return Runtime(settings, parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Replay:
+    """Moves a simulated market into a slot's window; time never goes back."""
+
+    clock: SimulatedClock
+
+    def __call__(self, opening: SlotWindow) -> None:
+        if self.clock.now() < opening.opens_at:
+            self.clock.advance_to(opening.opens_at)
+
+
+def _simulated_clock(
+    settings: Settings, store: Store, market: FrameMarket, calendar: ExchangeCalendar
+) -> SimulatedClock:
+    """Start where the last run stood, or at the configured session, or at the market's last one."""
+    session = settings.simulated_start or market.last_session
+    if not calendar.is_session(session):
+        raise SettingsError(
+            f"QPK_SIMULATED_START = {session}: expected a session of the exchange; "
+            f"the next one is {calendar.next(session)}."
+        )
+    opens_at = calendar.session_open(session)
+    last = RunBook(store).last_started()
+    return SimulatedClock(opens_at if last is None else max(opens_at, last))
+
+
+def _open_store(settings: Settings) -> Store:
+    """Open the store of the mode; a dry run only reads the one that trades, where there is one."""
+    if settings.execution_mode is ExecutionMode.DRY_RUN:
+        for mode in (ExecutionMode.LIVE, ExecutionMode.PAPER):
+            path = _store_path(settings, mode)
+            if path.exists():
+                return Store.open(path, read_only=True)
+    return Store.open(_store_path(settings, settings.execution_mode))
+
+
+def _store_path(settings: Settings, mode: ExecutionMode) -> Path:
+    return settings.state_dir / f"{mode.value}.sqlite3"
+
+
+def _lease(settings: Settings, mode: ExecutionMode) -> AccountLease:
+    return AccountLease(settings.state_dir / f"{mode.value}.lock")
+
+
+def _snapshots(settings: Settings) -> SnapshotSource | None:
+    if settings.feature_snapshot_path is None:
+        return None
+    return SnapshotSource(settings.feature_snapshot_path, settings.feature_snapshot_manifest_path)
+
+
+def _alias(settings: Settings) -> str:
+    """Name the account without its number: keys, reports and messages travel."""
+    text = f"{settings.platform.value}:{settings.account_id}"
+    return f"{settings.platform.value}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+
+
+def _versions(strategy: Strategy) -> Mapping[str, str]:
+    package = strategy.module_name.partition(".")[0]
+    theirs = getattr(sys.modules.get(package), "__version__", "unversioned")
+    return {"quant-platform-kit": __version__, package.replace("_", "-"): theirs}

@@ -1,0 +1,153 @@
+"""The Flask application that every platform serves.
+
+Starting reads and checks the settings and nothing more. The strategy, the store and the broker
+are built at the first request that needs them, so that a cold service answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Flask, Response, current_app, request
+
+from quant_platform_kit import __version__
+from quant_platform_kit.contracts import CycleReport, CycleRequest, Outcome, canonical, decode
+from quant_platform_kit.errors import ContractError, PlatformError, SlotBusy
+from quant_platform_kit.service._logging import configure_logging
+from quant_platform_kit.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from quant_platform_kit.runtime import Runtime
+
+_EXTENSION = "quant_platform_kit"
+_routes = Blueprint("service", __name__)
+
+
+def create_app(platform: str, environ: Mapping[str, str] | None = None) -> Flask:
+    """Return the service of `platform`.
+
+    Parameters
+    ----------
+    platform : str
+        ``ibkr``, ``schwab`` or ``longbridge``.
+    environ : mapping, optional
+        Settings; the process's environment when absent.
+
+    Raises
+    ------
+    SettingsError
+        When a setting is unknown, unreadable or missing: the process must not start.
+    """
+    settings = load_settings(platform, environ)
+    configure_logging()
+    app = Flask(__name__)
+    app.extensions[_EXTENSION] = _LazyRuntime(settings)
+    app.register_blueprint(_routes)
+    app.register_error_handler(PlatformError, _refusal)
+    return app
+
+
+class _LazyRuntime:
+    """The runtime, built once, by the first request that needs it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._lock = threading.Lock()
+        self._runtime: Runtime | None = None
+
+    def get(self) -> Runtime:
+        with self._lock:
+            if self._runtime is None:
+                from quant_platform_kit.runtime import open_runtime
+
+                self._runtime = open_runtime(self.settings)
+            return self._runtime
+
+
+@_routes.post("/run")
+def run() -> Response:
+    """Run one slot; a slot that has run answers with its first report."""
+    runtime = _lazy().get()
+    result = runtime.run(_cycle_request())
+    body = {
+        "repeated": result.repeated,
+        "report": result.report,
+        "heartbeats": runtime.heartbeats(result.report),
+    }
+    return _answer(body, _status(result.report))
+
+
+@_routes.get("/health")
+def health() -> Response:
+    """Tell that the process serves; touches nothing."""
+    settings = _lazy().settings
+    return _answer(
+        {
+            "status": "ok",
+            "platform": settings.platform,
+            "profile": settings.strategy_profile,
+            "mode": settings.execution_mode,
+            "version": __version__,
+            "commit": settings.commit,
+        },
+        HTTPStatus.OK,
+    )
+
+
+@_routes.get("/ready")
+def ready() -> Response:
+    """Tell whether a slot could run: strategy, store and broker can be built."""
+    runtime = _lazy().get()
+    return _answer(
+        {"status": "ready", "environment": runtime.parts.broker.environment}, HTTPStatus.OK
+    )
+
+
+@_routes.get("/status")
+def status() -> Response:
+    """Return the latest report, or null before the first run."""
+    latest = _lazy().get().reports(1)
+    return _answer({"report": latest[0] if latest else None}, HTTPStatus.OK)
+
+
+def _cycle_request() -> CycleRequest:
+    text = request.get_data(as_text=True)  # whatever content type a client names
+    if not text.strip():
+        return CycleRequest()
+    try:
+        body = json.loads(text)
+    except ValueError as error:
+        raise ContractError(f"The body is not JSON: {error}. Nothing was run.") from error
+    if not isinstance(body, dict):
+        raise ContractError('The body must be a JSON object such as {"slot": "close"}.')
+    return decode(CycleRequest, body)
+
+
+def _status(report: CycleReport) -> HTTPStatus:
+    """503 invites the scheduler to try again, so it is given only when no order was sent."""
+    if report.outcome in (Outcome.TRADED, Outcome.NO_ACTION):
+        return HTTPStatus.OK
+    return HTTPStatus.INTERNAL_SERVER_ERROR if report.orders else HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def _refusal(error: PlatformError) -> Response:
+    if isinstance(error, SlotBusy):
+        status = HTTPStatus.CONFLICT
+    elif isinstance(error, ContractError):
+        status = HTTPStatus.BAD_REQUEST
+    else:
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+    return _answer({"error": {"code": error.code, "message": error.message}}, status)
+
+
+def _answer(body: Any, status: HTTPStatus) -> Response:  # noqa: ANN401 (any contract)
+    return Response(canonical(body), status=status, mimetype="application/json")
+
+
+def _lazy() -> _LazyRuntime:
+    lazy: _LazyRuntime = current_app.extensions[_EXTENSION]
+    return lazy

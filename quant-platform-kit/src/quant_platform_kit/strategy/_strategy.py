@@ -1,0 +1,86 @@
+"""A profile under one configuration: what the runtime evaluates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from quant_platform_kit.contracts import (
+    Decision,
+    ExecutionMode,
+    ProfileStatus,
+    StrategyManifest,
+    digest,
+)
+from quant_platform_kit.errors import ReasonCode, RefuseRun
+from quant_platform_kit.strategy._contract import StrategyConfig, StrategyContext
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A profile with its configuration and everything that follows from it.
+
+    Parameters
+    ----------
+    module_name : str
+        Where the profile's code lives.
+    config : StrategyConfig
+    manifest : StrategyManifest
+        What the profile declares under `config`.
+    decide : callable
+        The profile's pure decision function.
+    """
+
+    module_name: str
+    config: StrategyConfig
+    manifest: StrategyManifest
+    decide: Callable[[StrategyContext], Decision]
+
+    @property
+    def config_sha256(self) -> str:
+        """SHA-256 of the profile's name and configuration.
+
+        Depends on values, not on how a file spells them: ``0.10`` is ``0.1``.
+        """
+        config = _plain(self.config.model_dump())
+        return digest({"profile": self.manifest.profile, "config": config})
+
+
+_ALLOWED: Final[Mapping[ExecutionMode, frozenset[ProfileStatus]]] = {
+    ExecutionMode.DRY_RUN: frozenset(ProfileStatus),
+    ExecutionMode.PAPER: frozenset({ProfileStatus.PAPER, ProfileStatus.RUNTIME_ENABLED}),
+    ExecutionMode.LIVE: frozenset({ProfileStatus.RUNTIME_ENABLED}),
+}
+
+
+def require_allowed(manifest: StrategyManifest, mode: ExecutionMode) -> None:
+    """Refuse a mode that the profile has not been promoted to.
+
+    Raises
+    ------
+    RefuseRun
+        ``PROFILE_NOT_ENABLED``.
+    """
+    if manifest.status not in _ALLOWED[mode]:
+        modes = ", ".join(m.value for m, allowed in _ALLOWED.items() if manifest.status in allowed)
+        raise RefuseRun(
+            f"Profile {manifest.profile} has status {manifest.status.value} and may not run in "
+            f"{mode.value}; it may run in {modes}. Nothing was traded. Choose another mode or "
+            "profile, or promote this one.",
+            code=ReasonCode.PROFILE_NOT_ENABLED,
+        )
+
+
+def _plain(value: object) -> object:
+    """Give equal numbers one text: the canonical form has no floats and keeps trailing zeros."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    return value

@@ -1,0 +1,158 @@
+"""Which buys cash pays for, and which symbols must not be traded at all."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from quant_platform_kit.contracts import (
+    ExecutionHints,
+    FeeModel,
+    OrderStatus,
+    Side,
+    TargetMode,
+    TradingRules,
+)
+from quant_platform_kit.errors import ReasonCode
+from quant_platform_kit.planner import CapitalPolicy, fund_buys
+
+DOLLAR_FEE = TradingRules(fees=FeeModel(minimum_usd=Decimal(1)))
+
+
+def test_a1_an_emergency_sells_everything_managed_and_buys_the_safe_haven(plan, quantities):
+    made = plan(
+        {"BIL": 1},
+        managed=("SPY", "EFA", "EEM", "BIL"),
+        prices={"SPY": 250, "EFA": 50, "EEM": 35, "BIL": 91},
+        cash=12,
+        positions={"SPY": 20, "EFA": 60, "EEM": 57, "GME": 3},
+        rules=DOLLAR_FEE,
+        hints=ExecutionHints(rebalance_threshold_ratio=Decimal("0.5")),
+    )
+    assert quantities(made) == {"SPY": -20, "EFA": -60, "EEM": -57, "BIL": 109}
+    assert [leg.side for leg in made.legs] == [Side.SELL] * 3 + [Side.BUY]
+    assert made.residual_cash_usd == 12 + 5000 + 3000 + 1995 - 109 * 91 - 4
+
+
+def test_a_buy_that_does_not_fit_is_reduced_and_says_why(plan):
+    made = plan({"AAA": 1}, prices={"AAA": 10}, cash=100, rules=DOLLAR_FEE)
+    (leg,) = made.buys
+    assert leg.quantity == 9
+    assert leg.target_quantity == 10
+    assert leg.limited_by is ReasonCode.CASH_SHORT
+    assert made.residual_cash_usd == 9
+
+
+def test_a_buy_that_cannot_be_paid_at_all_is_skipped(plan, codes):
+    made = plan(
+        {"AAA": 500, "BBB": 400},
+        mode=TargetMode.VALUE,
+        prices={"AAA": 100, "BBB": 100},
+        cash=540,
+    )
+    assert [leg.symbol for leg in made.buys] == ["AAA"]
+    assert codes(made) == {"BBB": ReasonCode.CASH_SHORT}
+    assert made.skipped[0].detail == "400.00 USD needed with buffer and fee, 40.00 left"
+
+
+def test_what_a_large_purchase_leaves_pays_for_a_smaller_one(plan, quantities):
+    made = plan(
+        {"AAA": 1000, "BBB": 30}, mode=TargetMode.VALUE, prices={"AAA": 100, "BBB": 10}, cash=240
+    )
+    assert quantities(made) == {"AAA": 2, "BBB": 3}
+
+
+def test_the_floor_and_the_reserve_stay_untouched(plan, quantities):
+    made = plan(
+        {"AAA": 1},
+        prices={"AAA": 1},
+        cash=1000,
+        policy=CapitalPolicy(cash_floor_usd=Decimal(200)),
+        hints=ExecutionHints(cash_reserve_ratio=Decimal("0.1")),
+    )
+    assert made.reserve_usd == 200 + 80
+    assert quantities(made) == {"AAA": 720}
+    assert made.residual_cash_usd == made.reserve_usd
+
+
+def test_the_buffer_limits_a_purchase_but_is_not_spent(plan, quantities):
+    rules = TradingRules(buy_price_buffer_ratio=Decimal("0.1"))
+    made = plan({"AAA": 1}, prices={"AAA": 10}, cash=100, rules=rules)
+    assert quantities(made) == {"AAA": 9}
+    assert made.residual_cash_usd == 10
+
+
+def test_a_purchase_is_not_reduced_below_the_brokers_minimum(plan, codes):
+    rules = TradingRules(minimum_notional_usd=Decimal(50))
+    made = plan({"AAA": 100}, mode=TargetMode.VALUE, prices={"AAA": 10}, cash=40, rules=rules)
+    assert made.legs == ()
+    assert codes(made) == {"AAA": ReasonCode.CASH_SHORT}
+
+
+def test_a11_buys_shrink_to_the_cash_that_sells_really_brought(plan):
+    made = plan(
+        {"BBB": "0.6", "CCC": "0.4"},
+        managed=("AAA", "BBB", "CCC"),
+        prices={"AAA": 10, "BBB": 20, "CCC": 10},
+        positions={"AAA": 100},
+        rules=DOLLAR_FEE,
+    )
+    assert {leg.symbol: leg.quantity for leg in made.buys} == {"BBB": 30, "CCC": 39}
+    funded = fund_buys(made, Decimal(500), DOLLAR_FEE)
+    assert {leg.symbol: leg.quantity for leg in funded.buys} == {"BBB": 24, "CCC": 1}
+    assert all(leg.limited_by is ReasonCode.CASH_SHORT for leg in funded.buys)
+    assert funded.residual_cash_usd == 500 - 24 * 20 - 1 - 10 - 1
+    assert funded.sells == made.sells
+
+
+def test_a11_without_any_cash_no_buy_is_left_and_each_has_its_reason(plan, codes):
+    made = plan(
+        {"BBB": 1}, managed=("AAA", "BBB"), prices={"AAA": 10, "BBB": 20}, positions={"AAA": 10}
+    )
+    funded = fund_buys(made, Decimal(0), TradingRules())
+    assert funded.buys == ()
+    assert codes(funded) == {"BBB": ReasonCode.CASH_SHORT}
+
+
+def test_more_cash_than_planned_buys_nothing_more(plan):
+    made = plan({"AAA": 1}, prices={"AAA": 10}, cash=100, rules=DOLLAR_FEE)
+    assert fund_buys(made, Decimal(10_000), DOLLAR_FEE).buys == made.buys
+
+
+def test_a_working_order_blocks_its_symbol_and_no_other(plan, order_in, quantities, codes):
+    made = plan(
+        dict.fromkeys(("AAA", "BBB", "CCC", "DDD"), "0.25"),
+        prices=dict.fromkeys(("AAA", "BBB", "CCC", "DDD"), 10),
+        cash=1000,
+        orders=(
+            order_in("AAA"),
+            order_in("BBB", client_id=None, side=Side.SELL),
+            order_in("CCC", status=OrderStatus.CANCELLED),
+        ),
+    )
+    assert quantities(made) == {"CCC": 25, "DDD": 25}
+    assert codes(made) == {"AAA": ReasonCode.ORDER_UNRESOLVED, "BBB": ReasonCode.FOREIGN_ORDER}
+
+
+def test_cash_of_a_working_purchase_is_not_spent_twice(plan, order_in, quantities):
+    made = plan(
+        {"AAA": "0.5", "BBB": "0.5"},
+        prices={"AAA": 10, "BBB": 10},
+        cash=100,
+        orders=(order_in("AAA", quantity=8, filled=1),),
+        rules=DOLLAR_FEE,
+    )
+    assert made.reserve_usd == 71
+    assert quantities(made) == {"BBB": 2}
+
+
+def test_a_blocked_symbol_keeps_its_holding_under_the_given_code(plan, quantities, codes):
+    made = plan(
+        {"BBB": "0.5"},
+        managed=("AAA", "BBB"),
+        prices={"AAA": 10, "BBB": 10},
+        cash=100,
+        positions={"AAA": 10},
+        blocked={"AAA": ReasonCode.QUANTITY_MISMATCH},
+    )
+    assert quantities(made) == {"BBB": 10}
+    assert codes(made) == {"AAA": ReasonCode.QUANTITY_MISMATCH}

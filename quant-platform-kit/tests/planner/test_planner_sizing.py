@@ -1,0 +1,204 @@
+"""From a target to a number of shares, or the reason for none."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from quant_platform_kit.contracts import (
+    Contribution,
+    ExecutionHints,
+    FeeModel,
+    Side,
+    TargetMode,
+    TradingRules,
+)
+from quant_platform_kit.errors import ContractError, ReasonCode
+from quant_platform_kit.planner import CapitalPolicy
+
+
+def test_weights_become_whole_shares_and_the_rest_stays_cash(plan, quantities):
+    made = plan({"AAA": "0.5", "BBB": "0.5"}, prices={"AAA": 30, "BBB": 70}, cash=1000)
+    assert quantities(made) == {"AAA": 16, "BBB": 7}
+    assert made.residual_cash_usd == 1000 - 16 * 30 - 7 * 70
+
+
+def test_dollar_targets_become_whole_shares(plan, quantities):
+    made = plan(
+        {"AAA": 305, "BBB": 140},
+        prices={"AAA": 30, "BBB": 70},
+        cash=1000,
+        mode=TargetMode.VALUE,
+    )
+    assert quantities(made) == {"AAA": 10, "BBB": 2}
+
+
+def test_a_leg_carries_its_whole_arithmetic(plan, now):
+    made = plan({"AAA": "0.5"}, prices={"AAA": "33.30"}, cash="900.10", positions={"AAA": 3})
+    (leg,) = made.legs
+    assert leg.side is Side.BUY
+    assert leg.price_usd == Decimal("33.30")
+    assert leg.price_at == now
+    assert leg.current_quantity == 3
+    assert leg.current_usd == Decimal("99.90")
+    assert leg.target_usd == Decimal("500.00")
+    assert leg.exact_quantity == Decimal(500) / Decimal("33.30")
+    assert leg.target_quantity == 15
+    assert leg.quantity == 12
+    assert leg.limited_by is None
+    assert leg.contributors == (Contribution("sleeve", Decimal("0.5")),)
+
+
+def test_a_holding_above_its_target_is_reduced_in_whole_lots(plan, quantities):
+    made = plan({"AAA": "0.5"}, prices={"AAA": 10}, positions={"AAA": "10.5"})
+    # 5.25 wanted, so 5; of the surplus of 5.5 only whole shares can be sold.
+    assert quantities(made) == {"AAA": -5}
+
+
+def test_a_zero_target_sells_the_holding_with_its_fraction(plan, quantities):
+    made = plan({}, managed=("AAA",), prices={"AAA": 10}, positions={"AAA": "10.5"})
+    assert quantities(made) == {"AAA": Decimal("-10.5")}
+
+
+def test_an_explicit_zero_means_the_same_as_absence(plan):
+    book = {"managed": ("AAA",), "prices": {"AAA": 10}, "positions": {"AAA": 7}}
+    absent, explicit = plan({}, **book), plan({"AAA": 0}, **book)
+    assert absent.sells[0].quantity == explicit.sells[0].quantity == 7
+
+
+def test_a_broker_of_fractions_gets_fractional_lots(plan, quantities):
+    rules = TradingRules(lot_shares=Decimal("0.001"))
+    made = plan({"AAA": 1}, prices={"AAA": 3}, cash=10, rules=rules)
+    assert quantities(made) == {"AAA": Decimal("3.333")}
+
+
+@pytest.mark.parametrize(
+    ("held", "code"),
+    [
+        (5, ReasonCode.AT_TARGET),
+        ("5.4", ReasonCode.BELOW_LOT),
+        ("4.6", ReasonCode.BELOW_LOT),
+    ],
+)
+def test_less_than_a_lot_of_difference_is_no_order(plan, codes, held, code):
+    made = plan(
+        {"AAA": 52}, mode=TargetMode.VALUE, prices={"AAA": 10}, cash=1000, positions={"AAA": held}
+    )
+    assert made.legs == ()
+    assert codes(made) == {"AAA": code}
+
+
+def test_a_target_below_one_lot_says_so(plan, codes):
+    made = plan({"AAA": "0.1"}, prices={"AAA": 500}, cash=1000)
+    assert codes(made) == {"AAA": ReasonCode.BELOW_LOT}
+    assert "0.2000" in made.skipped[0].detail
+
+
+def test_a_managed_symbol_neither_held_nor_wanted_has_a_reason_and_needs_no_price(plan, codes):
+    made = plan({"AAA": 1}, managed=("AAA", "ZZZ"), prices={"AAA": 10}, cash=100)
+    assert codes(made) == {"ZZZ": ReasonCode.AT_TARGET}
+    assert made.skipped[0].detail == "not held, not wanted"
+
+
+@pytest.mark.parametrize(
+    ("weight", "traded"), [("0.46", False), ("0.45", False), ("0.44", True), ("0.56", True)]
+)
+def test_the_band_keeps_what_is_close_to_its_target(plan, codes, weight, traded):
+    made = plan(
+        {"AAA": weight},
+        prices={"AAA": 10},
+        cash=500,
+        positions={"AAA": 50},
+        hints=ExecutionHints(rebalance_threshold_ratio=Decimal("0.05")),
+    )
+    assert bool(made.legs) is traded
+    assert codes(made) == ({} if traded else {"AAA": ReasonCode.WITHIN_BAND})
+
+
+def test_the_band_never_keeps_an_unwanted_holding(plan, quantities):
+    made = plan(
+        {},
+        managed=("AAA",),
+        prices={"AAA": 10},
+        cash=990,
+        positions={"AAA": 1},
+        hints=ExecutionHints(rebalance_threshold_ratio=Decimal("0.05")),
+    )
+    assert quantities(made) == {"AAA": -1}
+
+
+def test_the_strategys_minimum_keeps_small_differences_but_no_unwanted_holding(
+    plan, quantities, codes
+):
+    made = plan(
+        {"AAA": "0.52"},
+        managed=("AAA", "BBB"),
+        prices={"AAA": 10, "BBB": 10},
+        cash=480,
+        positions={"AAA": 50, "BBB": 2},
+        hints=ExecutionHints(min_trade_usd=Decimal(100)),
+    )
+    assert quantities(made) == {"BBB": -2}
+    assert codes(made) == {"AAA": ReasonCode.BELOW_MINIMUM}
+
+
+def test_the_brokers_minimum_binds_exits_too(plan, codes):
+    rules = TradingRules(minimum_notional_usd=Decimal(5))
+    made = plan({}, managed=("AAA",), prices={"AAA": 10}, positions={"AAA": "0.4"}, rules=rules)
+    assert made.legs == ()
+    assert codes(made) == {"AAA": ReasonCode.BELOW_MINIMUM}
+
+
+def test_sells_come_first_and_the_largest_leads(plan, quantities):
+    made = plan(
+        {"EEE": "0.2", "FFF": "0.3", "DDD": "0.2"},
+        managed=("AAA", "BBB", "CCC", "DDD", "EEE", "FFF"),
+        prices=dict.fromkeys(("AAA", "BBB", "CCC", "DDD", "EEE", "FFF"), 10),
+        positions={"AAA": 20, "BBB": 60, "CCC": 20},
+    )
+    assert list(quantities(made)) == ["BBB", "AAA", "CCC", "FFF", "DDD", "EEE"]
+
+
+@pytest.mark.parametrize(
+    "charge",
+    [FeeModel(), FeeModel(minimum_usd=Decimal(5)), FeeModel(notional_bps=Decimal(20))],
+)
+def test_a4_the_same_decision_and_book_give_the_same_dollars_whatever_a_broker_charges(
+    plan, charge
+):
+    made = plan(
+        {"AAA": "0.6", "BBB": "0.3"},
+        prices={"AAA": 10, "BBB": 25},
+        cash=1000,
+        positions={"BBB": 40},
+        rules=TradingRules(fees=charge, buy_price_buffer_ratio=Decimal("0.01")),
+        policy=CapitalPolicy(cash_floor_usd=Decimal(100)),
+    )
+    assert made.capital_base_usd == 1900
+    assert {leg.symbol: leg.target_usd for leg in made.legs} == {"AAA": 1140, "BBB": 570}
+
+
+def test_a_fee_is_rounded_up_to_the_cent():
+    fees = FeeModel(per_share_usd=Decimal("0.005"), notional_bps=Decimal(1))
+    assert fees.fee(Decimal(3), Decimal(10)) == Decimal("0.02")  # 0.015 + 0.003
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        lambda: FeeModel(per_share_usd=Decimal(-1)),
+        lambda: TradingRules(lot_shares=Decimal(0)),
+        lambda: TradingRules(minimum_notional_usd=Decimal("NaN")),
+        lambda: CapitalPolicy(cash_floor_usd=Decimal(-1)),
+        lambda: CapitalPolicy(pinned_base_usd=Decimal("Infinity")),
+    ],
+)
+def test_rules_and_policies_refuse_amounts_that_cannot_be(malformed):
+    with pytest.raises(ContractError, match=r"\.\w+ = "):
+        malformed()
+
+
+def test_weights_of_more_than_the_whole_are_refused(target_of):
+    with pytest.raises(ContractError, match="sum to at most 1"):
+        target_of({"AAA": "0.6", "BBB": "0.6"})
