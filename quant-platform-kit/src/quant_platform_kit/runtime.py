@@ -125,7 +125,7 @@ def open_runtime(settings: Settings) -> Runtime:
     calendar = xnys()
     store = _open_store(settings)
     market = open_market(settings.simulated_market)
-    clock = _simulated_clock(settings, store, market, calendar)
+    clock = _simulated_clock(settings, market, calendar)
     broker = SimulatedBroker(
         settings.account_id,
         market,
@@ -136,6 +136,8 @@ def open_runtime(settings: Settings) -> Runtime:
         book_path=settings.state_dir / "simulated-broker.jsonl",
         latency_secs=settings.simulated_latency_secs,
     )
+    if broker.last_event_at is not None and broker.last_event_at > clock.now():
+        clock.advance_to(broker.last_event_at)  # the account has lived on; so has its market
     parts = Parts(
         platform=settings.platform.value,
         account=_alias(settings),
@@ -171,18 +173,16 @@ class _Replay:
 
 
 def _simulated_clock(
-    settings: Settings, store: Store, market: FrameMarket, calendar: ExchangeCalendar
+    settings: Settings, market: FrameMarket, calendar: ExchangeCalendar
 ) -> SimulatedClock:
-    """Start where the last run stood, or at the configured session, or at the market's last one."""
+    """Start at the open of the configured session, or of the market's last one."""
     session = settings.simulated_start or market.last_session
     if not calendar.is_session(session):
         raise SettingsError(
             f"QPK_SIMULATED_START = {session}: expected a session of the exchange; "
             f"the next one is {calendar.next(session)}."
         )
-    opens_at = calendar.session_open(session)
-    last = RunBook(store).last_started()
-    return SimulatedClock(opens_at if last is None else max(opens_at, last))
+    return SimulatedClock(calendar.session_open(session))
 
 
 def _open_store(settings: Settings) -> Store:

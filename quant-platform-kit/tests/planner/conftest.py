@@ -26,9 +26,13 @@ from quant_platform_kit.contracts import (
     TargetPortfolio,
     TradingRules,
 )
+from quant_platform_kit.errors import ReasonCode
 from quant_platform_kit.planner import CapitalPolicy, plan_orders
 
 NOW = datetime(2020, 3, 31, 19, 45, tzinfo=UTC)
+NO_HINTS = ExecutionHints()
+WHOLE_SHARES = TradingRules()
+ALL_CAPITAL = CapitalPolicy()
 Number = int | str | Decimal
 
 
@@ -54,7 +58,7 @@ def _target(
     managed: tuple[str, ...] = (),
     mode: TargetMode = TargetMode.WEIGHT,
     frozen: tuple[FrozenSleeve, ...] = (),
-    hints: ExecutionHints = ExecutionHints(),
+    hints: ExecutionHints = NO_HINTS,
 ) -> TargetPortfolio:
     return TargetPortfolio(
         mode=mode,
@@ -89,13 +93,16 @@ def _plan(
     cash: Number = 0,
     positions: Mapping[str, Number] | None = None,
     orders: tuple[BrokerOrder, ...] = (),
-    rules: TradingRules = TradingRules(),
-    policy: CapitalPolicy = CapitalPolicy(),
-    blocked: Mapping[str, object] | None = None,
-    **target: object,
+    rules: TradingRules = WHOLE_SHARES,
+    policy: CapitalPolicy = ALL_CAPITAL,
+    blocked: Mapping[str, ReasonCode] | None = None,
+    managed: tuple[str, ...] = (),
+    mode: TargetMode = TargetMode.WEIGHT,
+    frozen: tuple[FrozenSleeve, ...] = (),
+    hints: ExecutionHints = NO_HINTS,
 ) -> OrderPlan:
     return plan_orders(
-        _target(amounts, **target),
+        _target(amounts, managed=managed, mode=mode, frozen=frozen, hints=hints),
         _snapshot(positions or {}, cash, orders),
         _quotes(prices),
         rules,
@@ -144,6 +151,6 @@ def quantities() -> Callable[[OrderPlan], dict[str, Decimal]]:
 
 
 @pytest.fixture(scope="session")
-def codes() -> Callable[[OrderPlan], dict[str, str]]:
+def codes() -> Callable[[OrderPlan], dict[str, ReasonCode]]:
     """Return the reason of each symbol that is not traded."""
     return lambda made: {each.symbol: each.code for each in made.skipped}

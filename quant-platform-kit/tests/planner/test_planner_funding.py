@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from quant_platform_kit.contracts import (
+    BrokerOrder,
     ExecutionHints,
     FeeModel,
+    OrderPlan,
     OrderStatus,
     Side,
     TargetMode,
@@ -15,10 +18,17 @@ from quant_platform_kit.contracts import (
 from quant_platform_kit.errors import ReasonCode
 from quant_platform_kit.planner import CapitalPolicy, fund_buys
 
+Planner = Callable[..., OrderPlan]
+Quantities = Callable[[OrderPlan], dict[str, Decimal]]
+Codes = Callable[[OrderPlan], dict[str, ReasonCode]]
+Orders = Callable[..., BrokerOrder]
+
 DOLLAR_FEE = TradingRules(fees=FeeModel(minimum_usd=Decimal(1)))
 
 
-def test_a1_an_emergency_sells_everything_managed_and_buys_the_safe_haven(plan, quantities):
+def test_a1_an_emergency_sells_everything_managed_and_buys_the_safe_haven(
+    plan: Planner, quantities: Quantities
+) -> None:
     made = plan(
         {"BIL": 1},
         managed=("SPY", "EFA", "EEM", "BIL"),
@@ -33,7 +43,7 @@ def test_a1_an_emergency_sells_everything_managed_and_buys_the_safe_haven(plan, 
     assert made.residual_cash_usd == 12 + 5000 + 3000 + 1995 - 109 * 91 - 4
 
 
-def test_a_buy_that_does_not_fit_is_reduced_and_says_why(plan):
+def test_a_buy_that_does_not_fit_is_reduced_and_says_why(plan: Planner) -> None:
     made = plan({"AAA": 1}, prices={"AAA": 10}, cash=100, rules=DOLLAR_FEE)
     (leg,) = made.buys
     assert leg.quantity == 9
@@ -42,7 +52,7 @@ def test_a_buy_that_does_not_fit_is_reduced_and_says_why(plan):
     assert made.residual_cash_usd == 9
 
 
-def test_a_buy_that_cannot_be_paid_at_all_is_skipped(plan, codes):
+def test_a_buy_that_cannot_be_paid_at_all_is_skipped(plan: Planner, codes: Codes) -> None:
     made = plan(
         {"AAA": 500, "BBB": 400},
         mode=TargetMode.VALUE,
@@ -54,14 +64,16 @@ def test_a_buy_that_cannot_be_paid_at_all_is_skipped(plan, codes):
     assert made.skipped[0].detail == "400.00 USD needed with buffer and fee, 40.00 left"
 
 
-def test_what_a_large_purchase_leaves_pays_for_a_smaller_one(plan, quantities):
+def test_what_a_large_purchase_leaves_pays_for_a_smaller_one(
+    plan: Planner, quantities: Quantities
+) -> None:
     made = plan(
         {"AAA": 1000, "BBB": 30}, mode=TargetMode.VALUE, prices={"AAA": 100, "BBB": 10}, cash=240
     )
     assert quantities(made) == {"AAA": 2, "BBB": 3}
 
 
-def test_the_floor_and_the_reserve_stay_untouched(plan, quantities):
+def test_the_floor_and_the_reserve_stay_untouched(plan: Planner, quantities: Quantities) -> None:
     made = plan(
         {"AAA": 1},
         prices={"AAA": 1},
@@ -74,21 +86,23 @@ def test_the_floor_and_the_reserve_stay_untouched(plan, quantities):
     assert made.residual_cash_usd == made.reserve_usd
 
 
-def test_the_buffer_limits_a_purchase_but_is_not_spent(plan, quantities):
+def test_the_buffer_limits_a_purchase_but_is_not_spent(
+    plan: Planner, quantities: Quantities
+) -> None:
     rules = TradingRules(buy_price_buffer_ratio=Decimal("0.1"))
     made = plan({"AAA": 1}, prices={"AAA": 10}, cash=100, rules=rules)
     assert quantities(made) == {"AAA": 9}
     assert made.residual_cash_usd == 10
 
 
-def test_a_purchase_is_not_reduced_below_the_brokers_minimum(plan, codes):
+def test_a_purchase_is_not_reduced_below_the_brokers_minimum(plan: Planner, codes: Codes) -> None:
     rules = TradingRules(minimum_notional_usd=Decimal(50))
     made = plan({"AAA": 100}, mode=TargetMode.VALUE, prices={"AAA": 10}, cash=40, rules=rules)
     assert made.legs == ()
     assert codes(made) == {"AAA": ReasonCode.CASH_SHORT}
 
 
-def test_a11_buys_shrink_to_the_cash_that_sells_really_brought(plan):
+def test_a11_buys_shrink_to_the_cash_that_sells_really_brought(plan: Planner) -> None:
     made = plan(
         {"BBB": "0.6", "CCC": "0.4"},
         managed=("AAA", "BBB", "CCC"),
@@ -104,7 +118,9 @@ def test_a11_buys_shrink_to_the_cash_that_sells_really_brought(plan):
     assert funded.sells == made.sells
 
 
-def test_a11_without_any_cash_no_buy_is_left_and_each_has_its_reason(plan, codes):
+def test_a11_without_any_cash_no_buy_is_left_and_each_has_its_reason(
+    plan: Planner, codes: Codes
+) -> None:
     made = plan(
         {"BBB": 1}, managed=("AAA", "BBB"), prices={"AAA": 10, "BBB": 20}, positions={"AAA": 10}
     )
@@ -113,12 +129,14 @@ def test_a11_without_any_cash_no_buy_is_left_and_each_has_its_reason(plan, codes
     assert codes(funded) == {"BBB": ReasonCode.CASH_SHORT}
 
 
-def test_more_cash_than_planned_buys_nothing_more(plan):
+def test_more_cash_than_planned_buys_nothing_more(plan: Planner) -> None:
     made = plan({"AAA": 1}, prices={"AAA": 10}, cash=100, rules=DOLLAR_FEE)
     assert fund_buys(made, Decimal(10_000), DOLLAR_FEE).buys == made.buys
 
 
-def test_a_working_order_blocks_its_symbol_and_no_other(plan, order_in, quantities, codes):
+def test_a_working_order_blocks_its_symbol_and_no_other(
+    plan: Planner, order_in: Orders, quantities: Quantities, codes: Codes
+) -> None:
     made = plan(
         dict.fromkeys(("AAA", "BBB", "CCC", "DDD"), "0.25"),
         prices=dict.fromkeys(("AAA", "BBB", "CCC", "DDD"), 10),
@@ -133,7 +151,9 @@ def test_a_working_order_blocks_its_symbol_and_no_other(plan, order_in, quantiti
     assert codes(made) == {"AAA": ReasonCode.ORDER_UNRESOLVED, "BBB": ReasonCode.FOREIGN_ORDER}
 
 
-def test_cash_of_a_working_purchase_is_not_spent_twice(plan, order_in, quantities):
+def test_cash_of_a_working_purchase_is_not_spent_twice(
+    plan: Planner, order_in: Orders, quantities: Quantities
+) -> None:
     made = plan(
         {"AAA": "0.5", "BBB": "0.5"},
         prices={"AAA": 10, "BBB": 10},
@@ -145,7 +165,9 @@ def test_cash_of_a_working_purchase_is_not_spent_twice(plan, order_in, quantitie
     assert quantities(made) == {"BBB": 2}
 
 
-def test_a_blocked_symbol_keeps_its_holding_under_the_given_code(plan, quantities, codes):
+def test_a_blocked_symbol_keeps_its_holding_under_the_given_code(
+    plan: Planner, quantities: Quantities, codes: Codes
+) -> None:
     made = plan(
         {"BBB": "0.5"},
         managed=("AAA", "BBB"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
@@ -10,21 +12,30 @@ from quant_platform_kit.contracts import (
     Contribution,
     ExecutionHints,
     FeeModel,
+    OrderPlan,
     Side,
     TargetMode,
+    TargetPortfolio,
     TradingRules,
 )
 from quant_platform_kit.errors import ContractError, ReasonCode
 from quant_platform_kit.planner import CapitalPolicy
 
+Planner = Callable[..., OrderPlan]
+Quantities = Callable[[OrderPlan], dict[str, Decimal]]
+Codes = Callable[[OrderPlan], dict[str, ReasonCode]]
+Targets = Callable[..., TargetPortfolio]
 
-def test_weights_become_whole_shares_and_the_rest_stays_cash(plan, quantities):
+
+def test_weights_become_whole_shares_and_the_rest_stays_cash(
+    plan: Planner, quantities: Quantities
+) -> None:
     made = plan({"AAA": "0.5", "BBB": "0.5"}, prices={"AAA": 30, "BBB": 70}, cash=1000)
     assert quantities(made) == {"AAA": 16, "BBB": 7}
     assert made.residual_cash_usd == 1000 - 16 * 30 - 7 * 70
 
 
-def test_dollar_targets_become_whole_shares(plan, quantities):
+def test_dollar_targets_become_whole_shares(plan: Planner, quantities: Quantities) -> None:
     made = plan(
         {"AAA": 305, "BBB": 140},
         prices={"AAA": 30, "BBB": 70},
@@ -34,7 +45,7 @@ def test_dollar_targets_become_whole_shares(plan, quantities):
     assert quantities(made) == {"AAA": 10, "BBB": 2}
 
 
-def test_a_leg_carries_its_whole_arithmetic(plan, now):
+def test_a_leg_carries_its_whole_arithmetic(plan: Planner, now: datetime) -> None:
     made = plan({"AAA": "0.5"}, prices={"AAA": "33.30"}, cash="900.10", positions={"AAA": 3})
     (leg,) = made.legs
     assert leg.side is Side.BUY
@@ -50,24 +61,28 @@ def test_a_leg_carries_its_whole_arithmetic(plan, now):
     assert leg.contributors == (Contribution("sleeve", Decimal("0.5")),)
 
 
-def test_a_holding_above_its_target_is_reduced_in_whole_lots(plan, quantities):
+def test_a_holding_above_its_target_is_reduced_in_whole_lots(
+    plan: Planner, quantities: Quantities
+) -> None:
     made = plan({"AAA": "0.5"}, prices={"AAA": 10}, positions={"AAA": "10.5"})
     # 5.25 wanted, so 5; of the surplus of 5.5 only whole shares can be sold.
     assert quantities(made) == {"AAA": -5}
 
 
-def test_a_zero_target_sells_the_holding_with_its_fraction(plan, quantities):
+def test_a_zero_target_sells_the_holding_with_its_fraction(
+    plan: Planner, quantities: Quantities
+) -> None:
     made = plan({}, managed=("AAA",), prices={"AAA": 10}, positions={"AAA": "10.5"})
     assert quantities(made) == {"AAA": Decimal("-10.5")}
 
 
-def test_an_explicit_zero_means_the_same_as_absence(plan):
+def test_an_explicit_zero_means_the_same_as_absence(plan: Planner) -> None:
     book = {"managed": ("AAA",), "prices": {"AAA": 10}, "positions": {"AAA": 7}}
     absent, explicit = plan({}, **book), plan({"AAA": 0}, **book)
     assert absent.sells[0].quantity == explicit.sells[0].quantity == 7
 
 
-def test_a_broker_of_fractions_gets_fractional_lots(plan, quantities):
+def test_a_broker_of_fractions_gets_fractional_lots(plan: Planner, quantities: Quantities) -> None:
     rules = TradingRules(lot_shares=Decimal("0.001"))
     made = plan({"AAA": 1}, prices={"AAA": 3}, cash=10, rules=rules)
     assert quantities(made) == {"AAA": Decimal("3.333")}
@@ -81,7 +96,9 @@ def test_a_broker_of_fractions_gets_fractional_lots(plan, quantities):
         ("4.6", ReasonCode.BELOW_LOT),
     ],
 )
-def test_less_than_a_lot_of_difference_is_no_order(plan, codes, held, code):
+def test_less_than_a_lot_of_difference_is_no_order(
+    plan: Planner, codes: Codes, held: int | str, code: ReasonCode
+) -> None:
     made = plan(
         {"AAA": 52}, mode=TargetMode.VALUE, prices={"AAA": 10}, cash=1000, positions={"AAA": held}
     )
@@ -89,13 +106,15 @@ def test_less_than_a_lot_of_difference_is_no_order(plan, codes, held, code):
     assert codes(made) == {"AAA": code}
 
 
-def test_a_target_below_one_lot_says_so(plan, codes):
+def test_a_target_below_one_lot_says_so(plan: Planner, codes: Codes) -> None:
     made = plan({"AAA": "0.1"}, prices={"AAA": 500}, cash=1000)
     assert codes(made) == {"AAA": ReasonCode.BELOW_LOT}
     assert "0.2000" in made.skipped[0].detail
 
 
-def test_a_managed_symbol_neither_held_nor_wanted_has_a_reason_and_needs_no_price(plan, codes):
+def test_a_managed_symbol_neither_held_nor_wanted_has_a_reason_and_needs_no_price(
+    plan: Planner, codes: Codes
+) -> None:
     made = plan({"AAA": 1}, managed=("AAA", "ZZZ"), prices={"AAA": 10}, cash=100)
     assert codes(made) == {"ZZZ": ReasonCode.AT_TARGET}
     assert made.skipped[0].detail == "not held, not wanted"
@@ -104,7 +123,9 @@ def test_a_managed_symbol_neither_held_nor_wanted_has_a_reason_and_needs_no_pric
 @pytest.mark.parametrize(
     ("weight", "traded"), [("0.46", False), ("0.45", False), ("0.44", True), ("0.56", True)]
 )
-def test_the_band_keeps_what_is_close_to_its_target(plan, codes, weight, traded):
+def test_the_band_keeps_what_is_close_to_its_target(
+    plan: Planner, codes: Codes, weight: str, traded: bool
+) -> None:
     made = plan(
         {"AAA": weight},
         prices={"AAA": 10},
@@ -116,7 +137,7 @@ def test_the_band_keeps_what_is_close_to_its_target(plan, codes, weight, traded)
     assert codes(made) == ({} if traded else {"AAA": ReasonCode.WITHIN_BAND})
 
 
-def test_the_band_never_keeps_an_unwanted_holding(plan, quantities):
+def test_the_band_never_keeps_an_unwanted_holding(plan: Planner, quantities: Quantities) -> None:
     made = plan(
         {},
         managed=("AAA",),
@@ -129,8 +150,8 @@ def test_the_band_never_keeps_an_unwanted_holding(plan, quantities):
 
 
 def test_the_strategys_minimum_keeps_small_differences_but_no_unwanted_holding(
-    plan, quantities, codes
-):
+    plan: Planner, quantities: Quantities, codes: Codes
+) -> None:
     made = plan(
         {"AAA": "0.52"},
         managed=("AAA", "BBB"),
@@ -143,14 +164,14 @@ def test_the_strategys_minimum_keeps_small_differences_but_no_unwanted_holding(
     assert codes(made) == {"AAA": ReasonCode.BELOW_MINIMUM}
 
 
-def test_the_brokers_minimum_binds_exits_too(plan, codes):
+def test_the_brokers_minimum_binds_exits_too(plan: Planner, codes: Codes) -> None:
     rules = TradingRules(minimum_notional_usd=Decimal(5))
     made = plan({}, managed=("AAA",), prices={"AAA": 10}, positions={"AAA": "0.4"}, rules=rules)
     assert made.legs == ()
     assert codes(made) == {"AAA": ReasonCode.BELOW_MINIMUM}
 
 
-def test_sells_come_first_and_the_largest_leads(plan, quantities):
+def test_sells_come_first_and_the_largest_leads(plan: Planner, quantities: Quantities) -> None:
     made = plan(
         {"EEE": "0.2", "FFF": "0.3", "DDD": "0.2"},
         managed=("AAA", "BBB", "CCC", "DDD", "EEE", "FFF"),
@@ -165,8 +186,8 @@ def test_sells_come_first_and_the_largest_leads(plan, quantities):
     [FeeModel(), FeeModel(minimum_usd=Decimal(5)), FeeModel(notional_bps=Decimal(20))],
 )
 def test_a4_the_same_decision_and_book_give_the_same_dollars_whatever_a_broker_charges(
-    plan, charge
-):
+    plan: Planner, charge: FeeModel
+) -> None:
     made = plan(
         {"AAA": "0.6", "BBB": "0.3"},
         prices={"AAA": 10, "BBB": 25},
@@ -179,7 +200,7 @@ def test_a4_the_same_decision_and_book_give_the_same_dollars_whatever_a_broker_c
     assert {leg.symbol: leg.target_usd for leg in made.legs} == {"AAA": 1140, "BBB": 570}
 
 
-def test_a_fee_is_rounded_up_to_the_cent():
+def test_a_fee_is_rounded_up_to_the_cent() -> None:
     fees = FeeModel(per_share_usd=Decimal("0.005"), notional_bps=Decimal(1))
     assert fees.fee(Decimal(3), Decimal(10)) == Decimal("0.02")  # 0.015 + 0.003
 
@@ -194,11 +215,11 @@ def test_a_fee_is_rounded_up_to_the_cent():
         lambda: CapitalPolicy(pinned_base_usd=Decimal("Infinity")),
     ],
 )
-def test_rules_and_policies_refuse_amounts_that_cannot_be(malformed):
+def test_rules_and_policies_refuse_amounts_that_cannot_be(malformed: Callable[[], object]) -> None:
     with pytest.raises(ContractError, match=r"\.\w+ = "):
         malformed()
 
 
-def test_weights_of_more_than_the_whole_are_refused(target_of):
+def test_weights_of_more_than_the_whole_are_refused(target_of: Targets) -> None:
     with pytest.raises(ContractError, match="sum to at most 1"):
         target_of({"AAA": "0.6", "BBB": "0.6"})

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Self
 
 import pytest
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from quant_platform_kit.errors import ReasonCode, SettingsError
 from quant_platform_kit.strategy import Ratio, StrategyConfig, Symbol, Symbols, read_config
@@ -16,6 +17,12 @@ class SampleConfig(StrategyConfig):
     share: Ratio = Decimal("0.25")
     bonus: float = 0.02
     size: int = Field(default=2, ge=1)
+
+    @model_validator(mode="after")
+    def _size_fits(self) -> Self:
+        if self.size > len(self.pool):
+            raise ValueError(f"size = {self.size} is more than the {len(self.pool)} of pool")
+        return self
 
 
 @pytest.fixture
@@ -52,6 +59,7 @@ def test_a_file_is_read_and_what_it_leaves_out_keeps_its_default(
         ('{"size": "2"}', r'size = "2": .*integer'),
         ('{"size": true}', r"size = true: .*integer"),
         ('{"share": 1.5}', r"share = 1\.5: .*less than or equal to 1"),
+        ('{"size": 3}', r"cannot be used: size = 3 is more than the 2 of pool\. Allowed"),
         ('{"pool": ["SPY", "spy"]}', r'pool\.1 = "spy": .*upper-case'),
         ('{"pool": ["SPY", "EFA", "SPY"]}', r"pool = .*: SPY stands more than once"),
         ('{"haven": ""}', r"haven = .*upper-case"),

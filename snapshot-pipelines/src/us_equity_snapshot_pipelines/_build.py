@@ -101,8 +101,9 @@ def build_snapshot(
     ContractError
         When the profile declares no snapshot, or a column that no pipeline computes.
     InputError
-        When the benchmark cannot be computed at `as_of`, adjustments differ, or a symbol has no
-        sector. A single symbol without usable prices is excluded instead.
+        When the universe is empty, the benchmark cannot be computed at `as_of`, adjustments
+        differ, or a symbol has no sector. A single symbol without usable prices is excluded
+        instead.
     """
     manifest = strategy.manifest
     need = _declared(strategy)
@@ -159,9 +160,14 @@ def _features(need: SnapshotInput) -> tuple[str, ...]:
 
 def _universe(strategy: Strategy) -> set[str]:
     manifest = strategy.manifest
-    return {symbol for symbol in manifest.managed if symbol != manifest.safe_haven} | {
-        manifest.benchmark
-    }
+    stocks = {symbol for symbol in manifest.managed if symbol != manifest.safe_haven}
+    if not stocks - {manifest.benchmark}:
+        raise InputError(
+            f"{manifest.profile} names no stock to rank, so there is no snapshot to build. Give "
+            "the configuration that the service runs with.",
+            code=ReasonCode.CONFIG_INVALID,
+        )
+    return stocks | {manifest.benchmark}
 
 
 def _check_sectors(symbols: Iterable[str], sectors: Mapping[str, str]) -> None:

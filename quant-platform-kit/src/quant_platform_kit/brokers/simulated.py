@@ -121,6 +121,11 @@ class SimulatedBroker:
         self._book = self._load()
 
     @property
+    def last_event_at(self) -> datetime | None:
+        """When the account last changed; its clock must not show an earlier session."""
+        return self._book.last_at
+
+    @property
     def environment(self) -> Environment:
         """Always SIMULATED."""
         return Environment.SIMULATED

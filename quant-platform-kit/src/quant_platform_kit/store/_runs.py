@@ -97,10 +97,3 @@ class RunBook:
                 .limit(count)
             ).all()
         return tuple(decode(CycleReport, json.loads(text)) for text in texts)
-
-    def last_started(self) -> datetime | None:
-        """Return when the latest attempt began; a replayed market's clock continues there."""
-        with self._store.begin() as connection:
-            return connection.scalar(
-                select(runs.c.started_at).order_by(runs.c.started_at.desc()).limit(1)
-            )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from quant_platform_kit.brokers import Broker, Fault, Faults, FaultSwitch
 from quant_platform_kit.contracts import (
@@ -21,6 +21,8 @@ from quant_platform_kit.contracts import (
     SubmitOutcome,
 )
 from quant_platform_kit.market import Clock
+
+T = TypeVar("T")
 
 TEN: Final = Decimal(10)
 _CENT: Final = Decimal("0.01")
@@ -140,6 +142,12 @@ def switch_on(bench: BrokerBench, fault: Fault, symbol: str | None = None) -> No
     if bench.faults is None:
         raise AssertionError("this card needs a bench with fault switches")
     bench.faults.set(FaultSwitch(fault, symbol=symbol))
+
+
+def only(items: Sequence[T], what: str) -> T:
+    """Return the one item that there has to be."""
+    expect_same(len(items), 1, f"the number of {what}s")
+    return items[0]
 
 
 def expect_ack(answer: Submission) -> Submission:

@@ -30,8 +30,12 @@ from quant_platform_kit.testing._broker_bench import (
     id_of,
     let_rest,
     look,
+    only,
     sell,
 )
+
+_ZERO: Final = Decimal(0)
+_CENT: Final = Decimal("0.01")
 
 # ── The account ────────────────────────────────────────────────────────────────────────
 
@@ -112,7 +116,7 @@ def part_of_a_holding_can_be_sold(bench: BrokerBench) -> None:
     """Require that the rest stays, at the same average cost."""
     broker = bench.connect()
     buy(broker, bench.symbols[0])
-    (bought,) = broker.positions()
+    bought = only(broker.positions(), "holding")
     sell(broker, bench.symbols[0], Decimal(4))
     left = Position(bench.symbols[0], Decimal(6), bought.average_cost_usd)
     expect_same(broker.positions(), (left,), "positions")
@@ -124,7 +128,7 @@ def a_limit_that_the_price_allows_fills_no_worse(bench: BrokerBench) -> None:
     symbol = bench.symbols[0]
     limit = broker.quotes([symbol])[symbol].price_usd + 1
     expect_ack(broker.submit(an_order(symbol, Side.BUY, TEN, limit=limit)))
-    (fill,) = executions(broker, bench)
+    fill = only(executions(broker, bench), "execution")
     expect(fill.price_usd <= limit, f"filled at {fill.price_usd}, above the limit of {limit}")
 
 
@@ -143,7 +147,7 @@ def a_limit_away_from_the_price_rests(bench: BrokerBench) -> None:
     """Require an order that works and has bought nothing."""
     broker = bench.connect()
     let_rest(broker, bench.symbols[0])
-    (order,) = broker.open_orders()
+    order = only(broker.open_orders(), "working order")
     expect_same(order.client_id, "rests", "the working order's client id")
     expect_same(order.status, OrderStatus.SUBMITTED, "its status")
     expect_same(order.filled_quantity, _ZERO, "its filled quantity")
@@ -234,7 +238,7 @@ def an_execution_names_its_order(bench: BrokerBench) -> None:
     symbol = bench.symbols[0]
     quote = broker.quotes([symbol])[symbol]
     answer = buy(broker, symbol)
-    (fill,) = executions(broker, bench)
+    fill = only(executions(broker, bench), "execution")
     expect_same(fill.broker_order_id, id_of(answer), "the execution's order")
     expect_same(fill.client_id, "order", "its client id")
     expect_same((fill.symbol, fill.side, fill.quantity), (symbol, Side.BUY, TEN), "what was traded")
@@ -247,14 +251,15 @@ def executions_are_listed_from_an_instant_on(bench: BrokerBench) -> None:
     buy(broker, bench.symbols[0], client_id="early")
     bench.clock.sleep(2)
     buy(broker, bench.symbols[1], client_id="late")
-    early, late = executions(broker, bench)
+    listed = executions(broker, bench)
+    expect_same([fill.client_id for fill in listed], ["early", "late"], "executions")
+    early, late = listed
     expect(early.at < late.at, "executions ascend in time")
     expect(early.fill_id != late.fill_id, "every execution has an id of its own")
     expect_same(broker.fills_since(early.at), (early, late), "executions since the first")
     expect_same(broker.fills_since(late.at), (late,), "executions since the second")
-    expect_same(
-        broker.fills_since(late.at + timedelta(seconds=1)), (), "executions after the second"
-    )
+    after = late.at + timedelta(seconds=1)
+    expect_same(broker.fills_since(after), (), "executions after the second")
 
 
 # ── Prices ─────────────────────────────────────────────────────────────────────────────
@@ -287,7 +292,9 @@ def no_bar_is_still_forming(bench: BrokerBench) -> None:
     """Require that the bar of the open session is withheld, even when it is asked for."""
     broker = bench.connect()
     tomorrow = bench.clock.now().date() + timedelta(days=1)
-    for symbol, frame in broker.daily_bars(bench.symbols, 5, tomorrow, bench.adjustment).items():
+    bars = broker.daily_bars(bench.symbols, 5, tomorrow, bench.adjustment)
+    expect_same(tuple(sorted(bars)), bench.symbols, "symbols with bars")
+    for symbol, frame in bars.items():
         expect_same(frame.last_session, bench.last_session, f"the last bar of {symbol}")
 
 

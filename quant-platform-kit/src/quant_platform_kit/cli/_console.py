@@ -1,0 +1,25 @@
+"""How `qpk` prints for people."""
+
+from __future__ import annotations
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+_PIPE_WIDTH = 200  # a file or a pipe has no edge to wrap at
+
+
+def console() -> Console:
+    """Return a console on standard output; colours and widths follow the terminal."""
+    found = Console(highlight=False, markup=False, emoji=False)
+    if not found.is_terminal:
+        found.width = max(found.width, _PIPE_WIDTH)
+    return found
+
+
+def table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
+    """Return an empty table; the columns named in `right` hold numbers."""
+    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, title_style="bold")
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return made

@@ -1,0 +1,154 @@
+"""What `qpk` prints: tables and trees for people, canonical JSON for programs, no secret."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from quant_platform_kit.contracts import CycleReport, Outcome, canonical, decode
+
+Qpk = Callable[..., "CompletedProcess[str]"]
+SCHWAB = ("--platform", "schwab")
+PROFILES = ["global_etf_rotation", "russell_1000_multi_factor_defensive", "spy_macd_vixy"]
+
+
+def answer(done: CompletedProcess[str]) -> object:
+    """Read an answer that must be one line of canonical JSON and nothing else."""
+    value = json.loads(done.stdout)
+    assert done.stdout == canonical(value) + "\n"
+    return value
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.fixture
+def traded(qpk: Qpk) -> CycleReport:
+    result = answer(qpk("run", *SCHWAB, "--json"))
+    assert isinstance(result, dict)
+    assert result["repeated"] is False
+    return decode(CycleReport, result["report"])
+
+
+def test_profiles_lists_every_installed_profile(qpk: Qpk) -> None:
+    done = qpk("profiles")
+    assert done.returncode == 0
+    assert [name for name in PROFILES if name in done.stdout] == PROFILES
+    assert "SPY MACD with VIXY Hedge runtime_enabled daily weight direct SPY 2 spymacdvixy" in (
+        words(done.stdout)
+    )
+
+
+def test_profiles_as_json_are_the_manifests(qpk: Qpk) -> None:
+    catalog = answer(qpk("profiles", "--json"))
+    assert isinstance(catalog, dict)
+    assert [profile["profile"] for profile in catalog["profiles"]] == PROFILES
+    assert [profile["input_mode"] for profile in catalog["profiles"]] == [
+        "direct",
+        "snapshot",
+        "direct",
+    ]
+    assert catalog["broken"] == []
+
+
+def test_profiles_need_no_setting(qpk: Qpk) -> None:
+    assert qpk("profiles", STRATEGY_PROFILE="", QPK_NOSUCH="1").returncode == 0
+
+
+def test_a_run_is_found_again_by_its_key_as_the_latest_and_in_the_list(
+    qpk: Qpk, traded: CycleReport
+) -> None:
+    assert traded.outcome is Outcome.TRADED
+    by_key = answer(qpk("show", traded.run_key, *SCHWAB, "--json"))
+    assert decode(CycleReport, by_key) == traded
+    assert answer(qpk("show", "latest", *SCHWAB, "--json")) == by_key
+    assert answer(qpk("show", *SCHWAB, "--json")) == [by_key]
+
+
+def test_a_shown_run_tells_its_orders_positions_and_what_was_left_alone(
+    qpk: Qpk, traded: CycleReport
+) -> None:
+    shown = words(qpk("show", traded.run_key, *SCHWAB).stdout)
+    (order,) = traded.orders
+    assert f"BUY AAPL 1,691 1,691 59.08 49.96 filled {order.client_id}" in shown
+    assert "AAPL 1,691 59.08 99,904.28 99.9% 100.0% yes" in shown
+    assert "AT_TARGET not held, not wanted 1 IBM" in shown
+    assert "paper, connected to: simulated broker" in shown
+
+
+def test_an_order_is_explained_back_to_its_inputs(qpk: Qpk, traded: CycleReport) -> None:
+    (order,) = traded.orders
+    done = qpk("explain", order.client_id[:10], *SCHWAB)
+    lines = [line.lstrip("│├└─ ") for line in done.stdout.rstrip().splitlines()]
+    sent = f"{order.client_id}, the broker's sim-000001"
+    assert lines == [
+        "BUY 1,691 AAPL: 1,691 filled at 59.08 on average, fee 49.96 USD",
+        f"order {sent}, filled, written 2012-02-03 20:30:00 UTC",
+        f"leg of run {traded.run_key}",
+        "target: 100,000.00 USD; held: 0.00 USD, 0 shares",
+        "price: 59.08 of 2012-02-03 20:30:00 UTC",
+        "size: 1,692.6202 shares exactly, 1,692 in whole lots: 36.64 USD stay out",
+        "order: 1,692 wanted, 0 held: buy 1,691",
+        "why not larger: CASH_SHORT, Confirmed cash does not pay for the whole purchase.",
+        "decision of spy_macd_vixy: rebalance, 100.0% of the capital in AAPL",
+        f"inputs: direct, SHA-256 {traded.decisions[0].inputs_sha256}",
+    ]
+
+
+def test_an_explanation_as_json_holds_the_whole_chain(qpk: Qpk, traded: CycleReport) -> None:
+    explained = answer(qpk("explain", "sim-000001", *SCHWAB, "--json"))
+    assert isinstance(explained, dict)
+    assert explained["order"]["client_id"] == traded.orders[0].client_id
+    assert explained["order"]["leg"]["limited_by"] == "CASH_SHORT"
+    assert explained["line"]["fee_usd"] == "49.96"
+    assert explained["decisions"][0]["inputs_sha256"] == traded.decisions[0].inputs_sha256
+
+
+def test_the_beginning_of_several_orders_is_asked_to_be_longer(
+    qpk: Qpk, traded: CycleReport
+) -> None:
+    later = qpk("run", *SCHWAB, "--session", "2012-05-04", "--json")
+    report = decode(CycleReport, json.loads(later.stdout)["report"])
+    assert len(traded.orders) + len(report.orders) > 1
+    done = qpk("explain", "qpk-", *SCHWAB)
+    assert done.returncode == 2
+    assert "'qpk-' is the start of 3 orders" in done.stderr
+
+
+def test_a_dry_run_answers_like_a_run_and_leaves_the_state_as_it_was(
+    qpk: Qpk, traded: CycleReport, tmp_path: Path
+) -> None:
+    live = [tmp_path / "state" / name for name in ("paper.sqlite3", "simulated-broker.jsonl")]
+    before = [path.read_bytes() for path in live]
+    done = qpk("run", *SCHWAB, "--session", "2012-05-04", "--dry-run", "--json")
+    result = answer(done)
+    assert isinstance(result, dict)
+    assert result["report"]["mode"] == "dry_run"
+    assert result["report"]["orders"]
+    assert [path.read_bytes() for path in live] == before
+    assert answer(qpk("show", "latest", *SCHWAB, "--json")) == json.loads(canonical(traded))
+
+
+def test_nothing_that_is_printed_holds_the_account_number_or_an_address(
+    shell: Qpk, environ: dict[str, str]
+) -> None:
+    secret = "token-of-a-channel"  # noqa: S105 (nobody's)
+    environ["QPK_NOTIFY_URLS"] = f"json://127.0.0.1:1/{secret}/ nosuch://{secret}"
+    calls = [
+        shell("run", *SCHWAB),
+        shell("run", *SCHWAB, "--json"),
+        shell("show", "latest", *SCHWAB),
+        shell("show", *SCHWAB, "--json"),
+        shell("explain", "sim-000001", *SCHWAB, "--json"),
+    ]
+    environ["QPK_NOTIFY_URL"] = secret  # a wrong name, and a value that nobody may see
+    calls.append(shell("run", *SCHWAB))
+    printed = "".join(done.stdout + done.stderr for done in calls)
+    assert "messages waiting" in printed
+    assert secret not in printed
+    assert environ["QPK_ACCOUNT_ID"] not in printed

@@ -1,0 +1,72 @@
+"""Real prices: 20 S&P 500 stocks and the index, adjusted closes, read from the skfolio wheel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from importlib.util import find_spec
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from quant_platform_kit.contracts import Adjustment
+from quant_platform_kit.market import BarFrame, read_wide_closes
+from quant_platform_kit.strategy import Strategy, load_catalog
+from us_equity_snapshot_pipelines import BuiltSnapshot, build_snapshot
+
+SECTORS = {
+    "Consumer Discretionary": ("BBY", "HD"),
+    "Consumer Staples": ("KO", "PEP", "PG", "WMT"),
+    "Energy": ("CVX", "RRC", "XOM"),
+    "Financials": ("BAC", "JPM"),
+    "Health Care": ("JNJ", "LLY", "MRK", "PFE", "UNH"),
+    "Industrials": ("GE",),
+    "Information Technology": ("AAPL", "AMD", "MSFT"),
+}
+
+
+@pytest.fixture(scope="session")
+def price_files() -> tuple[Path, Path]:
+    package = find_spec("skfolio")
+    assert package is not None
+    assert package.submodule_search_locations is not None
+    data = Path(package.submodule_search_locations[0]) / "datasets" / "data"
+    return data / "sp500_dataset.csv.gz", data / "sp500_index.csv.gz"
+
+
+@pytest.fixture(scope="session")
+def prices(price_files: tuple[Path, Path]) -> Mapping[str, BarFrame]:
+    frames: dict[str, BarFrame] = {}
+    for path in price_files:
+        frames |= read_wide_closes(path, Adjustment.TOTAL_RETURN)
+    return MappingProxyType(frames)
+
+
+@pytest.fixture(scope="session")
+def sectors() -> Mapping[str, str]:
+    return MappingProxyType(
+        {symbol: sector for sector, symbols in SECTORS.items() for symbol in symbols}
+    )
+
+
+@pytest.fixture(scope="session")
+def strategy(sectors: Mapping[str, str]) -> Strategy:
+    profile = load_catalog().find("russell_1000_multi_factor_defensive")
+    config = profile.module.Config.model_validate(
+        {
+            "universe": sorted(sectors),
+            "benchmark": "SP500",
+            "safe_haven": None,
+            "holdings": 10,
+            "name_cap": "0.1",
+        }
+    )
+    return profile.configured(config)
+
+
+@pytest.fixture(scope="session")
+def built(
+    strategy: Strategy, prices: Mapping[str, BarFrame], sectors: Mapping[str, str]
+) -> BuiltSnapshot:
+    return build_snapshot(strategy, prices, sectors, date(2020, 2, 28))

@@ -1,0 +1,93 @@
+"""Prices, sleeves and contexts for profiles, and the switch that rewrites golden files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from quant_platform_kit.contracts import Adjustment, FeatureSnapshot
+from quant_platform_kit.market import BarFrame, ExchangeCalendar, xnys
+from quant_platform_kit.strategy import SleeveView, StrategyConfig, StrategyContext
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write the golden decisions anew instead of comparing with them",
+    )
+
+
+@pytest.fixture
+def check_golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compare a text with a golden file byte for byte, or write it with ``--update-golden``."""
+    folder = Path(__file__).parent / "golden"
+
+    def check(name: str, text: str) -> None:
+        file = folder / name
+        if request.config.getoption("--update-golden"):
+            file.write_bytes(text.encode())
+        assert text.encode() == file.read_bytes(), (
+            f"{name} differs; when the change is meant, run pytest with --update-golden"
+        )
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def calendar() -> ExchangeCalendar:
+    return xnys()
+
+
+@pytest.fixture(scope="session")
+def daily(calendar: ExchangeCalendar) -> Callable[..., BarFrame]:
+    """Make a frame from closes, the last one being of session `last`."""
+
+    def make(symbol: str, closes: Sequence[float], last: date) -> BarFrame:
+        first = calendar.offset(last, 1 - len(closes))
+        return BarFrame(
+            symbol=symbol,
+            sessions=calendar.sessions(first, last),
+            close=closes,
+            adjustment=Adjustment.TOTAL_RETURN,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def monthly(calendar: ExchangeCalendar) -> Callable[..., BarFrame]:
+    """Make a frame whose close is one level throughout each month, the newest level last."""
+
+    def make(symbol: str, levels: Sequence[float], last: date) -> BarFrame:
+        newest = last.year * 12 + last.month
+        oldest = newest - len(levels) + 1
+        first = date((oldest - 1) // 12, (oldest - 1) % 12 + 1, 1)
+        sessions = calendar.sessions(first, last)
+        closes = [levels[s.year * 12 + s.month - oldest] for s in sessions]
+        return BarFrame(
+            symbol=symbol, sessions=sessions, close=closes, adjustment=Adjustment.TOTAL_RETURN
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def context_of(calendar: ExchangeCalendar) -> Callable[..., StrategyContext]:
+    def make(
+        config: StrategyConfig,
+        session: date,
+        history: Iterable[BarFrame] | Mapping[str, BarFrame] = (),
+        *,
+        snapshot: FeatureSnapshot | None = None,
+        held: Iterable[str] = (),
+    ) -> StrategyContext:
+        frames = history if isinstance(history, Mapping) else {f.symbol: f for f in history}
+        sleeve = SleeveView(quantities={symbol: Decimal(10) for symbol in held})
+        return StrategyContext(session, calendar, frames, snapshot, sleeve, config)
+
+    return make

@@ -1,0 +1,482 @@
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from quant_platform_kit.contracts import (
+    Adjustment,
+    Cadence,
+    Decision,
+    DecisionOutcome,
+    FeatureRow,
+    FeatureSnapshot,
+    InputMode,
+    SnapshotManifest,
+    TargetMode,
+)
+from quant_platform_kit.errors import ReasonCode
+from quant_platform_kit.strategy import StrategyContext
+from us_equity_strategies.russell_1000_multi_factor_defensive import Config, decide, manifest
+
+Answer = Callable[..., Decision]
+
+SESSION = date(2020, 3, 31)
+AS_OF = date(2020, 3, 30)
+NEUTRAL = {"mom_6_1": 0.1, "mom_12_1": 0.1, "sma200_gap": 0.1, "vol_63": 0.2, "maxdd_126": -0.1}
+
+
+def row(symbol: str, sector: str = "Tech", /, **features: float) -> FeatureRow:
+    return FeatureRow(symbol, sector, {**NEUTRAL, **features})
+
+
+def spy(sma200_gap: float = 0.1) -> FeatureRow:
+    return row("SPY", "", sma200_gap=sma200_gap)
+
+
+def stocks(count: int, sector: str = "Tech", *, above: int | None = None) -> list[FeatureRow]:
+    """Return stocks of falling momentum, the first `above` of them above their average."""
+    return [
+        row(
+            f"{sector[:2].upper()}{index:03d}",
+            sector,
+            mom_12_1=1.0 - index / 100,
+            sma200_gap=0.1 if above is None or index < above else -0.1,
+        )
+        for index in range(count)
+    ]
+
+
+def snapshot_of(rows: Sequence[FeatureRow], as_of: date = AS_OF) -> FeatureSnapshot:
+    return FeatureSnapshot(
+        SnapshotManifest(
+            contract="russell_1000_multi_factor_defensive.v1",
+            profile="russell_1000_multi_factor_defensive",
+            version=f"{as_of}-0123456789ab",
+            as_of=as_of,
+            snapshot_file="snapshot.csv",
+            snapshot_sha256="0" * 64,
+            row_count=len(rows),
+            columns=("symbol", "sector", *NEUTRAL),
+            config_sha256="1" * 64,
+            adjustment=Adjustment.TOTAL_RETURN,
+            generated_at=datetime(2020, 3, 30, 22, 0, tzinfo=UTC),
+            code_version="0.1.0",
+            sources={},
+        ),
+        tuple(rows),
+    )
+
+
+@pytest.fixture(scope="session")
+def answer(context_of: Callable[..., StrategyContext]) -> Answer:
+    """Decide on a snapshot of `rows`; the universe is every stock in it."""
+
+    def make(
+        rows: Sequence[FeatureRow],
+        *,
+        held: Iterable[str] = (),
+        session: date = SESSION,
+        as_of: date = AS_OF,
+        **config: object,
+    ) -> Decision:
+        universe = [r.symbol for r in rows if r.symbol not in ("SPY", "BOXX")]
+        settings = Config.model_validate({"universe": universe, **config})
+        snapshot = snapshot_of(rows, as_of)
+        return decide(context_of(settings, session, snapshot=snapshot, held=held))
+
+    return make
+
+
+def weights(decision: Decision) -> dict[str, Decimal]:
+    assert decision.outcome is DecisionOutcome.REBALANCE, decision
+    assert decision.mode is TargetMode.WEIGHT
+    return {target.symbol: target.amount for target in decision.targets}
+
+
+def chosen(decision: Decision) -> list[str]:
+    return [symbol for symbol in weights(decision) if symbol != "BOXX"]
+
+
+# ── Regimes ────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("trend_gap", "above", "regime"),
+    [
+        (0.01, 20, "risk_on"),
+        (0.01, 11, "risk_on"),  # breadth of exactly .55 is not below it
+        (0.01, 10, "soft_defense"),
+        (0.01, 0, "soft_defense"),
+        (-0.01, 20, "soft_defense"),
+        (0.0, 20, "soft_defense"),  # at its average is not above it
+        (-0.01, 7, "soft_defense"),  # breadth of exactly .35 is not below it
+        (-0.01, 6, "hard_defense"),
+        (-0.01, 0, "hard_defense"),
+    ],
+)
+def test_trend_and_breadth_set_the_regime(
+    answer: Answer, trend_gap: float, above: int, regime: str
+) -> None:
+    decision = answer([spy(trend_gap), *stocks(20, above=above)])
+
+    assert decision.diagnostics["regime"] == regime
+    assert decision.risk_flags == (("hard_defense",) if regime == "hard_defense" else ())
+
+
+@pytest.mark.parametrize(
+    ("trend_gap", "above", "slots"), [(0.1, 60, 4), (-0.1, 60, 9), (-0.1, 0, 48)]
+)
+def test_a_sector_has_so_many_slots_in_each_regime(
+    answer: Answer, trend_gap: float, above: int, slots: int
+) -> None:
+    # With 60 holdings of one sector allowed, only the slots limit the choice.
+    rows = [spy(trend_gap), *stocks(60, above=above)]
+    slots_of_24 = Decimal(60) / 24  # the slots are a share of the holdings
+    decision = answer(rows, holdings=60, sector_cap=str(Decimal("0.2") / slots_of_24))
+
+    assert len(chosen(decision)) == slots
+
+
+# ── Weights ────────────────────────────────────────────────────────────────────────────
+
+
+def test_six_full_sectors_share_the_sleeve_equally(answer: Answer) -> None:
+    rows = [spy(), *(r for s in ("Aa", "Bb", "Cc", "Dd", "Ee", "Ff") for r in stocks(6, s))]
+
+    decided = weights(answer(rows))
+
+    assert len(decided) == 24
+    assert set(decided.values()) == {Decimal("0.0416666666")}
+    sectors = Counter(symbol[:2] for symbol in decided)
+    assert set(sectors.values()) == {4}
+
+
+def test_a_name_never_weighs_more_than_its_cap_and_the_rest_is_the_safe_haven(
+    answer: Answer,
+) -> None:
+    decided = weights(answer([spy(), *stocks(10)]))
+
+    assert decided == {
+        **dict.fromkeys(("TE000", "TE001", "TE002", "TE003"), Decimal("0.06")),
+        "BOXX": Decimal("0.76"),
+    }
+
+
+def test_in_soft_defence_half_is_the_safe_haven(answer: Answer) -> None:
+    decided = weights(answer([spy(-0.1), *stocks(9), *stocks(9, "Energy")]))
+
+    assert len(decided) == 19
+    assert decided["BOXX"] == Decimal("0.5")
+    assert decided["TE000"] == Decimal("0.0277777777")
+
+
+def test_in_hard_defence_a_tenth_is_spread_over_all_holdings(answer: Answer) -> None:
+    decision = answer([spy(-0.1), *stocks(30, above=0)])
+
+    assert len(chosen(decision)) == 24
+    assert weights(decision)["BOXX"] == Decimal("0.9")
+    assert weights(decision)["TE000"] == Decimal("0.0041666666")
+
+
+def test_without_a_safe_haven_the_rest_stays_cash(answer: Answer) -> None:
+    decided = weights(answer([spy(), *stocks(10)], safe_haven=None))
+
+    assert sum(decided.values()) == Decimal("0.24")
+
+
+def test_no_exposure_leaves_everything_to_the_safe_haven(answer: Answer) -> None:
+    decision = answer([spy(-0.1), *stocks(20, above=0)], exposure_hard=0)
+
+    assert weights(decision) == {"BOXX": Decimal(1)}
+
+
+# ── Ranking ────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("feature", "better", "worse"),
+    [
+        ("mom_6_1", 0.2, 0.1),
+        ("mom_12_1", 0.2, 0.1),
+        ("sma200_gap", 0.2, 0.1),
+        ("vol_63", 0.1, 0.2),
+        ("maxdd_126", -0.1, -0.2),
+    ],
+)
+def test_each_factor_ranks_in_its_own_direction(
+    answer: Answer, feature: str, better: float, worse: float
+) -> None:
+    rows = [spy(), row("AAA", **{feature: worse}), row("ZZZ", **{feature: better})]
+
+    assert chosen(answer(rows, holdings=1)) == ["ZZZ"]
+
+
+def test_a_score_is_the_weighted_sum_of_the_z_scores(answer: Answer) -> None:
+    # In a pair of a sector every z is +1 or -1, so a score is a sum of the page's weights.
+    # AAA: .35 - .30 - .15 + .10 + .10 = +.10, ZZZ: -.10
+    rows = [
+        spy(),
+        row("AAA", mom_6_1=0.2, mom_12_1=0.0, sma200_gap=0.05, vol_63=0.1, maxdd_126=-0.05),
+        row("ZZZ"),
+    ]
+
+    assert chosen(answer(rows, holdings=1)) == ["AAA"]
+    # Holding ZZZ has to close a gap of .20, and its bonus is .15 by default.
+    assert chosen(answer(rows, holdings=1, held=["ZZZ"])) == ["AAA"]
+    assert chosen(answer(rows, holdings=1, held=["ZZZ"], hold_bonus=0.21)) == ["ZZZ"]
+    assert chosen(answer(rows, holdings=1, held=["ZZZ"], hold_bonus=0.19)) == ["AAA"]
+
+
+def test_scores_compare_within_a_sector_and_not_across(answer: Answer) -> None:
+    # Both sectors have one leader, whatever the levels are.
+    rows = [
+        spy(),
+        row("SLOW1", "Utilities", mom_6_1=0.02),
+        row("SLOW2", "Utilities", mom_6_1=0.01),
+        row("FAST1", "Tech", mom_6_1=0.9),
+        row("FAST2", "Tech", mom_6_1=0.8),
+    ]
+
+    assert set(chosen(answer(rows, holdings=2))) == {"SLOW1", "FAST1"}
+
+
+def test_equal_scores_go_by_momentum_and_then_by_symbol(answer: Answer) -> None:
+    # Alone in its sector, every stock scores zero.
+    rows = [
+        spy(),
+        row("DDD", "S1"),
+        row("CCC", "S2"),
+        row("BBB", "S3", mom_6_1=0.2),
+        row("AAA", "S4", mom_12_1=0.05, mom_6_1=0.9),
+        row("EEE", "S5", mom_12_1=0.2),
+    ]
+
+    assert chosen(answer(rows)) == ["EEE", "BBB", "CCC", "DDD", "AAA"]
+
+
+def test_a_full_sector_is_passed_over_for_the_next_best(answer: Answer) -> None:
+    rows = [spy(), *stocks(6), row("UTIL", "Utilities", mom_12_1=-0.5, mom_6_1=-0.5)]
+
+    assert set(chosen(answer(rows))) == {"TE000", "TE001", "TE002", "TE003", "UTIL"}
+
+
+@pytest.mark.parametrize(
+    "features",
+    [{"eligible": 0.0}, {"eligible": math.nan}, {"vol_63": math.nan}, {"mom_12_1": math.nan}],
+)
+def test_what_is_flagged_or_incomplete_takes_no_part(
+    answer: Answer, features: dict[str, float]
+) -> None:
+    out = row("OUT", **{"mom_6_1": 9.0, "sma200_gap": -1.0, **features})
+    decision = answer([spy(), row("AAA", eligible=1.0), row("BBB"), out])
+
+    assert chosen(decision) == ["AAA", "BBB"]
+    assert decision.diagnostics["breadth"] == "1.0000 of 2"
+
+
+def test_benchmark_and_safe_haven_take_no_part(answer: Answer) -> None:
+    decision = answer([spy(), row("BOXX", mom_12_1=9.0), row("AAA")])
+
+    assert chosen(decision) == ["AAA"]
+    assert decision.diagnostics["breadth"] == "1.0000 of 1"
+
+
+# ── Blocked ────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_missing_benchmark_row_blocks(answer: Answer) -> None:
+    decision = answer(stocks(5))
+
+    assert decision.code is ReasonCode.SNAPSHOT_ROW_MISSING
+    assert "SPY" in decision.reason
+
+
+def test_an_undefined_benchmark_trend_blocks(answer: Answer) -> None:
+    assert answer([spy(math.nan), *stocks(5)]).code is ReasonCode.INDICATOR_UNDEFINED
+
+
+def test_no_eligible_stock_blocks_instead_of_selling_everything(answer: Answer) -> None:
+    decision = answer([spy(), row("AAA", eligible=0.0)], held=["AAA"])
+
+    assert decision.code is ReasonCode.INDICATOR_UNDEFINED
+
+
+def test_a_holding_without_a_row_blocks_instead_of_being_sold(answer: Answer) -> None:
+    decision = answer([spy(), *stocks(5)], universe=["TE000", "LOST"], held=["LOST"])
+
+    assert decision.code is ReasonCode.SNAPSHOT_ROW_MISSING
+    assert "LOST" in decision.reason
+
+
+def test_a_manual_holding_outside_the_universe_is_nobodys_business(answer: Answer) -> None:
+    rows = [spy(), *stocks(5)]
+
+    assert answer(rows, held=["GME"]) == answer(rows)
+
+
+def test_a_stock_outside_the_universe_blocks_when_it_would_be_bought(answer: Answer) -> None:
+    rows = [spy(), *stocks(10)]
+    best, worst = "TE000", "TE009"
+    named = [r.symbol for r in rows[1:]]
+
+    without_best = answer(rows, universe=[s for s in named if s != best])
+    without_worst = answer(rows, universe=[s for s in named if s != worst])
+
+    assert without_best.code is ReasonCode.UNMANAGED_TARGET
+    assert best in without_best.reason
+    assert without_worst.outcome is DecisionOutcome.REBALANCE
+
+
+def test_an_unnamed_universe_blocks(answer: Answer) -> None:
+    decision = answer([spy(), *stocks(5)], universe=[])
+
+    assert decision.code is ReasonCode.CONFIG_INVALID
+    assert "STRATEGY_CONFIG_PATH" in decision.reason
+
+
+def test_no_snapshot_blocks(context_of: Callable[..., StrategyContext]) -> None:
+    decision = decide(context_of(Config(universe=("AAA",)), SESSION))
+
+    assert decision.code is ReasonCode.SNAPSHOT_MISSING
+
+
+@pytest.mark.parametrize("as_of", [SESSION, date(2020, 4, 1)])
+def test_a_snapshot_that_knows_the_session_blocks(answer: Answer, as_of: date) -> None:
+    decision = answer([spy(), *stocks(5)], as_of=as_of)
+
+    assert decision.code is ReasonCode.SNAPSHOT_FUTURE
+
+
+def test_a_monthly_snapshot_serves_until_its_successor_can_exist(answer: Answer) -> None:
+    rows = [spy(), *stocks(5)]
+    # August 2022 had 23 sessions: the longest month there is.
+    last, late = (
+        answer(rows, as_of=date(2022, 7, 29), session=day)
+        for day in (date(2022, 8, 31), date(2022, 9, 1))
+    )
+
+    assert last.outcome is DecisionOutcome.REBALANCE
+    assert late.code is ReasonCode.SNAPSHOT_STALE
+    assert "24 sessions" in late.reason
+
+
+# ── Invariants ─────────────────────────────────────────────────────────────────────────
+
+
+@st.composite
+def snapshots(draw: st.DrawFn) -> list[FeatureRow]:
+    number = st.floats(-1.0, 1.0)
+    count = draw(st.integers(1, 40))
+    rows = [
+        row(
+            f"S{index:02d}",
+            draw(st.sampled_from(["Tech", "Energy", "Utilities"])),
+            mom_6_1=draw(number),
+            mom_12_1=draw(number),
+            sma200_gap=draw(number),
+            vol_63=abs(draw(number)),
+            maxdd_126=-abs(draw(number)),
+        )
+        for index in range(count)
+    ]
+    return [spy(draw(number)), *rows]
+
+
+@given(rows=snapshots(), data=st.data())
+def test_the_order_of_the_rows_changes_nothing(
+    answer: Answer, rows: list[FeatureRow], data: st.DataObject
+) -> None:
+    shuffled = data.draw(st.permutations(rows))
+
+    assert answer(rows) == answer(shuffled)
+
+
+@given(rows=snapshots(), held=st.sets(st.sampled_from([f"S{i:02d}" for i in range(40)])))
+def test_what_was_bought_is_chosen_again(
+    answer: Answer, rows: list[FeatureRow], held: set[str]
+) -> None:
+    held &= {r.symbol for r in rows}
+    first = answer(rows, held=held)
+
+    second = answer(rows, held=chosen(first))
+
+    assert weights(second).items() == weights(first).items()
+
+
+@given(rows=snapshots())
+def test_no_cap_and_no_exposure_is_ever_exceeded(answer: Answer, rows: list[FeatureRow]) -> None:
+    decision = answer(rows)
+    picked = chosen(decision)
+    decided = weights(decision)
+    exposure, slots = {
+        "risk_on": (Decimal(1), 4),
+        "soft_defense": (Decimal("0.5"), 9),
+        "hard_defense": (Decimal("0.1"), 48),
+    }[decision.diagnostics["regime"]]
+    sector = {r.symbol: r.sector for r in rows}
+
+    assert len(picked) <= 24
+    assert all(decided[symbol] <= Decimal("0.06") for symbol in picked)
+    assert sum(decided[symbol] for symbol in picked) <= exposure
+    assert max(Counter(sector[symbol] for symbol in picked).values()) <= slots
+    assert 1 - Decimal("1e-8") < sum(decided.values()) <= 1
+
+
+# ── Declaration ────────────────────────────────────────────────────────────────────────
+
+
+def test_the_default_manifest_declares_what_the_catalog_page_says() -> None:
+    declared = manifest(Config())
+
+    assert declared.profile == "russell_1000_multi_factor_defensive"
+    assert declared.aliases == ("r1000_multifactor_defensive",)
+    assert declared.cadence is Cadence.MONTHLY
+    assert declared.benchmark == "SPY"
+    assert declared.safe_haven == "BOXX"
+    assert declared.input_mode is InputMode.SNAPSHOT
+    assert declared.history is None
+    assert declared.snapshot is not None
+    assert declared.snapshot.contract == "russell_1000_multi_factor_defensive.v1"
+    assert declared.snapshot.columns == ("symbol", "sector", *NEUTRAL)
+
+
+def test_the_managed_universe_is_the_configured_one_and_the_safe_haven() -> None:
+    config = Config(universe=("AAPL", "MSFT"))
+
+    assert manifest(config).managed == ("AAPL", "MSFT", "BOXX")
+    assert manifest(config.model_copy(update={"safe_haven": None})).managed == ("AAPL", "MSFT")
+
+
+def test_the_no_trade_band_is_a_hint_to_the_planner() -> None:
+    declared = manifest(Config(rebalance_threshold=Decimal("0.01")))
+
+    assert declared.hints.rebalance_threshold_ratio == Decimal("0.01")
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"safe_haven": None}, "nothing could be held"),
+        ({"universe": ["SPY"]}, "benchmark SPY may not stand in universe"),
+        ({"universe": ["AAPL", "BOXX"]}, "safe_haven BOXX may not stand in universe"),
+        ({"universe": ["AAPL", "AAPL"]}, "AAPL stands more than once"),
+        ({"breadth_hard": 0.6}, "breadth_hard = 0.6 is above breadth_soft = 0.55"),
+        ({"exposure_soft": "1.1"}, "exposure_soft"),
+        ({"rebalance_threshold": 1}, "rebalance_threshold"),
+        ({"factors": {"mom_6": 1.0}}, "factors.mom_6"),
+        ({"holdings": 0}, "holdings"),
+    ],
+)
+def test_a_configuration_that_makes_no_sense_is_refused(
+    changes: dict[str, object], complaint: str
+) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        Config.model_validate(changes)
