@@ -70,7 +70,7 @@ def book_path(tmp_path: Path) -> Path:
 def open_broker(market: FrameMarket, clock: SimulatedClock, faults: Faults) -> OpenBroker:
     """Open a simulated account of 1,000 USD; arguments replace the usual parts."""
 
-    def build(**parts: Any) -> SimulatedBroker:
+    def build(**parts: Any) -> SimulatedBroker:  # noqa: ANN401 (any part)
         usual: dict[str, Any] = {
             "rules": TradingRules(fees=FEES),
             "opening_cash_usd": Decimal(1000),
@@ -90,5 +90,5 @@ def open_broker(market: FrameMarket, clock: SimulatedClock, faults: Faults) -> O
 
 @pytest.fixture
 def broker(open_broker: OpenBroker) -> SimulatedBroker:
-    """The usual account, in memory."""
+    """Open the usual account, in memory."""
     return open_broker()

@@ -143,6 +143,7 @@ def test_a_cancel_that_cannot_be_written_says_so(open_broker: OpenBroker, book_p
     [
         b"not json\n",
         b"{}\n",
+        b"[]\n",
         b'["order"]\n',
         b'[{"event":"merger"}]\n',
         b'[{"event":"cancel","order_id":"sim-000001"}]\n',
@@ -172,6 +173,14 @@ def test_a_book_that_contradicts_itself_is_an_error(
         open_broker(book_path=book_path)
 
 
+def test_a_book_that_vanishes_is_no_empty_account(open_broker: OpenBroker, book_path: Path) -> None:
+    broker = open_broker(book_path=book_path)
+    buy(broker, "one")
+    book_path.unlink()
+    with pytest.raises(BrokerAnswerError, match="has vanished"):
+        broker.positions()
+
+
 def test_a_book_without_its_opening_is_an_error(open_broker: OpenBroker, book_path: Path) -> None:
     broker = open_broker(book_path=book_path)
     buy(broker, "one")
@@ -183,7 +192,7 @@ def test_a_book_without_its_opening_is_an_error(open_broker: OpenBroker, book_pa
 
 def test_a_book_keeps_the_cash_it_was_opened_with(open_broker: OpenBroker, book_path: Path) -> None:
     buy(open_broker(book_path=book_path), "one")
-    with pytest.raises(SettingsError, match="QPK_SIMULATED_CASH_USD = 5: .* opened with 1000"):
+    with pytest.raises(SettingsError, match=r"QPK_SIMULATED_CASH_USD = 5: .* opened with 1000"):
         open_broker(book_path=book_path, opening_cash_usd=Decimal(5))
 
 

@@ -52,7 +52,7 @@ def dry(in_memory: BrokerBench, clock: SimulatedClock) -> BrokerBench:
 
 
 def _name(card: BrokerCard) -> str:
-    return card.__name__  # type: ignore[attr-defined,no-any-return] # cards are functions
+    return card.__name__
 
 
 @pytest.mark.parametrize("bench_name", ["in_memory", "on_disk", "dry"])

@@ -17,7 +17,6 @@ from quant_platform_kit.brokers import (
     SimulatedBroker,
 )
 from quant_platform_kit.contracts import (
-    Account,
     Environment,
     OrderRequest,
     OrderStatus,
@@ -62,7 +61,7 @@ def order(
 
 @pytest.fixture
 def inner(open_broker: OpenBroker, book_path: Path) -> SimulatedBroker:
-    """An account with 20 AAA and a resting purchase of BBB."""
+    """Open an account with 20 AAA and a resting purchase of BBB."""
     real = open_broker(book_path=book_path)
     real.submit(order(Side.BUY, "20", client_id="real"))
     real.submit(order(Side.BUY, "10", "BBB", client_id="resting", limit="15.00"))
@@ -93,9 +92,8 @@ def test_nothing_reaches_the_inner_broker_nor_its_file(
 
 
 def test_the_environment_is_the_inner_connection_s(dry: DryRunBroker) -> None:
-    assert dry.environment is dry.account().environment is Environment.LIVE or (
-        dry.environment is Environment.LIVE
-    )
+    assert dry.environment is Environment.LIVE
+    assert dry.account().environment is Environment.LIVE
 
 
 def test_without_orders_everything_is_as_the_inner_broker_says(
@@ -165,7 +163,10 @@ def test_the_real_account_s_changes_show_through(
     dry = DryRunBroker(real, clock)
     dry.submit(order(Side.BUY, "10", client_id="paper"))
     real.submit(order(Side.BUY, "5", "BBB", client_id="by-hand"))
-    assert [(p.symbol, p.quantity) for p in dry.positions()] == [("AAA", 10), ("BBB", 5)]
+    assert [(p.symbol, p.quantity) for p in dry.positions()] == [
+        ("AAA", Decimal(10)),
+        ("BBB", Decimal(5)),
+    ]
     assert dry.account().cash_usd == Decimal("798.00")
 
 
@@ -228,9 +229,6 @@ def test_a_holding_without_a_known_cost_keeps_it_unknown(
     clock: SimulatedClock, open_broker: OpenBroker
 ) -> None:
     class Silent(SimulatedBroker):
-        def account(self) -> Account:
-            return super().account()
-
         def positions(self) -> tuple[Position, ...]:
             return (Position("AAA", Decimal(20)),)
 

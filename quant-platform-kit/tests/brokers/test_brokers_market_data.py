@@ -58,7 +58,7 @@ def test_less_than_half_a_cent_is_no_price() -> None:
 
 
 def test_bars_are_never_passed_off_as_adjusted_otherwise() -> None:
-    with pytest.raises(InputError, match="total_return bars of AAA, .* asks for raw"):
+    with pytest.raises(InputError, match=r"total_return bars of AAA, .* asks for raw"):
         a_market(10.0, 11.0).frame("AAA", Adjustment.RAW)
 
 

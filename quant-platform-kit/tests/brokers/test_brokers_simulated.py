@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from functools import partial
 
 import pytest
 
@@ -31,10 +31,10 @@ CLOSE = datetime(2020, 3, 31, 20, tzinfo=UTC)
 
 def trade(
     broker: SimulatedBroker,
-    side: Side,
     quantity: str,
     symbol: str = "AAA",
     *,
+    side: Side,
     limit: str | None = None,
     client_id: str | None = None,
 ) -> Submission:
@@ -52,12 +52,8 @@ def trade(
     )
 
 
-def buy(broker: SimulatedBroker, quantity: str, symbol: str = "AAA", **more: Any) -> Submission:
-    return trade(broker, Side.BUY, quantity, symbol, **more)
-
-
-def sell(broker: SimulatedBroker, quantity: str, symbol: str = "AAA", **more: Any) -> Submission:
-    return trade(broker, Side.SELL, quantity, symbol, **more)
+buy = partial(trade, side=Side.BUY)
+sell = partial(trade, side=Side.SELL)
 
 
 # ── Money ──────────────────────────────────────────────────────────────────────────────
@@ -146,7 +142,7 @@ def test_a_holding_that_the_market_does_not_know_stops_the_valuation(
     bbb = market.frame("BBB", TOTAL_RETURN)
     assert bbb is not None
     poorer = open_broker(book_path=book_path, market=FrameMarket({"BBB": bbb}))
-    with pytest.raises(BrokerAnswerError, match="holds AAA, .* does not price") as caught:
+    with pytest.raises(BrokerAnswerError, match=r"holds AAA, .* does not price") as caught:
         poorer.account()
     assert caught.value.symbol == "AAA"
 
@@ -209,7 +205,7 @@ def test_the_same_orders_give_the_same_book(open_broker: OpenBroker) -> None:
         sell(broker, "10")
         books.append(broker._book)  # noqa: SLF001 (all of it is compared)
     assert books[0] == books[1]
-    assert [order for order in books[0].orders] == ["sim-000001", "sim-000002", "sim-000003"]
+    assert list(books[0].orders) == ["sim-000001", "sim-000002", "sim-000003"]
     assert [fill.fill_id for fill in books[0].fills] == ["sim-fill-000001", "sim-fill-000002"]
 
 

@@ -6,10 +6,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from quant_platform_kit.cli import _profiles
 from quant_platform_kit.contracts import CycleReport, Outcome, canonical, decode
+from quant_platform_kit.strategy import Catalog, StrategyModule
 
 Qpk = Callable[..., "CompletedProcess[str]"]
 SCHWAB = ("--platform", "schwab")
@@ -60,6 +64,25 @@ def test_profiles_need_no_setting(qpk: Qpk) -> None:
     assert qpk("profiles", STRATEGY_PROFILE="", QPK_NOSUCH="1").returncode == 0
 
 
+def test_a_profile_that_cannot_be_loaded_is_listed_with_its_reason(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    empty = cast("StrategyModule", SimpleNamespace(__name__="broken_package.empty"))
+    _profiles.show(Catalog.of({"empty": empty}))
+    assert (
+        "empty (broken_package.empty) cannot be loaded: "
+        "ContractError: the module lacks Config, manifest, decide"
+    ) in words(capfd.readouterr().out)
+
+
+def test_the_list_of_runs_is_newest_first_for_people_too(qpk: Qpk, traded: CycleReport) -> None:
+    assert qpk("run", *SCHWAB, "--session", "2012-02-06").returncode == 0
+    rows = [line.split()[:2] for line in qpk("show", *SCHWAB).stdout.splitlines()]
+    later = traded.run_key.replace("2012-02-03", "2012-02-06")
+    listed = [row for row in rows if row and row[0].startswith("schwab-")]
+    assert listed == [[later, "NO_ACTION"], [traded.run_key, "TRADED"]]
+
+
 def test_a_run_is_found_again_by_its_key_as_the_latest_and_in_the_list(
     qpk: Qpk, traded: CycleReport
 ) -> None:
@@ -75,7 +98,7 @@ def test_a_shown_run_tells_its_orders_positions_and_what_was_left_alone(
 ) -> None:
     shown = words(qpk("show", traded.run_key, *SCHWAB).stdout)
     (order,) = traded.orders
-    assert f"BUY AAPL 1,691 1,691 59.08 49.96 filled {order.client_id}" in shown
+    assert f"BUY AAPL 1,691 1,691 59.08 49.96 filled {order.client_id[:12]}" in shown
     assert "AAPL 1,691 59.08 99,904.28 99.9% 100.0% yes" in shown
     assert "AT_TARGET not held, not wanted 1 IBM" in shown
     assert "paper, connected to: simulated broker" in shown

@@ -202,6 +202,19 @@ def test_a_channel_that_hangs_costs_the_deadline_and_its_late_success_counts_onc
     assert hasty.deliver() == DeliveryResult(sent=0, failed=0)
 
 
+def test_a_channel_that_answers_late_is_not_given_the_rest_unseen(
+    store: Store, clock: SimulatedClock, inbox: Inbox
+) -> None:
+    inbox.answering.clear()
+    hasty = Outbox(store, [inbox.url], clock, deadline_secs=0.1)
+    put(store, hasty, FIRST, SECOND)
+    assert hasty.deliver() == DeliveryResult(sent=0, failed=2)
+    inbox.answering.set()
+    results = [hasty.deliver() for _ in range(100) if len(inbox.received) < 2]
+    assert sum(result.sent for result in results) + hasty.deliver().sent == 2
+    assert inbox.titles == ["first", "second"]
+
+
 def test_a_long_message_arrives_in_numbered_parts(
     store: Store, clock: SimulatedClock, inbox: Inbox
 ) -> None:

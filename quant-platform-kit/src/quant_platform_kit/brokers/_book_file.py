@@ -53,11 +53,25 @@ class BookFile:
         return tuple(event for n, line in enumerate(lines, 1) for event in self._events(n, line))
 
     def changed(self) -> bool:
-        """Return whether the file is no longer as long as this object left it."""
+        """Return whether the file is no longer as long as this object left it.
+
+        Raises
+        ------
+        BrokerAnswerError
+            When there was a file and there is none any more: that is no empty account.
+        TransientError
+            When the file cannot be looked at.
+        """
         try:
             return self._path.stat().st_size != self._seen_bytes
-        except FileNotFoundError:
-            return self._seen_bytes > 0
+        except FileNotFoundError as error:
+            if not self._seen_bytes:
+                return False
+            raise BrokerAnswerError(
+                f"The simulated account's book {self._path.name} has vanished; what the account "
+                "holds is unknown and nothing was sent. Restore the file, or begin a new account "
+                "in another QPK_STATE_DIR and start the service again."
+            ) from error
         except OSError as error:
             raise self._unusable(error) from error
 

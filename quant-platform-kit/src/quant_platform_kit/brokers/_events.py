@@ -119,4 +119,6 @@ def from_line(line: str) -> tuple[Event, ...]:
         kinds = [_KINDS[row.pop("event")] for row in rows]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ContractError(f"not a list of book events: {error!r}") from error
+    if not kinds:
+        raise ContractError("a line without events")
     return tuple(decode(kind, row) for kind, row in zip(kinds, rows, strict=True))

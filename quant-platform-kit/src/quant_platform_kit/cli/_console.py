@@ -6,6 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+_WHOLE = frozenset({"order", "profile", "run"})  # people copy these
 _PIPE_WIDTH = 200  # a file or a pipe has no edge to wrap at
 
 
@@ -19,7 +20,14 @@ def console() -> Console:
 
 def table(title: str, *columns: str, right: tuple[str, ...] = ()) -> Table:
     """Return an empty table; the columns named in `right` hold numbers."""
-    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, title_style="bold")
+    made = Table(
+        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False
+    )
     for column in columns:
-        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        made.add_column(
+            column,
+            justify="right" if column in right else "left",
+            no_wrap=column in _WHOLE,
+            overflow="fold",
+        )
     return made

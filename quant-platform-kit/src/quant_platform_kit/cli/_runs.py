@@ -19,7 +19,7 @@ _STYLES = {
     Outcome.FAILED: "bold red",
 }
 _NONE = "–"
-_HASH = 12
+_HASH = 12  # enough to tell hashes and orders apart; `qpk explain` takes an order's beginning
 _NAMED_SYMBOLS = 12
 
 
@@ -37,15 +37,12 @@ def show_list(reports: Sequence[CycleReport]) -> None:
     """Print one line a run, newest first."""
     listed = table(
         f"{len(reports)} latest runs",
-        *("run", "session", "slot", "mode", "outcome", "reason", "orders", "equity USD"),
+        *("run", "outcome", "reason", "orders", "equity USD"),
         right=("orders", "equity USD"),
     )
     for report in reports:
         listed.add_row(
             report.run_key,
-            str(report.session or _NONE),
-            report.slot,
-            report.mode.value,
             Text(report.outcome.value, style=_STYLES[report.outcome]),
             report.code.value if report.code else "",
             str(len(report.orders)),
@@ -134,7 +131,7 @@ def _positions(lines: Sequence[PositionLine]) -> Table:
 
 def _orders(orders: Sequence[OrderLine]) -> Table:
     numbers = ("shares", "filled", "average", "fee USD")
-    listed = table("Orders", "side", "symbol", *numbers, "status", "code", "order", right=numbers)
+    listed = table("Orders", "side", "symbol", *numbers, "status", "order", right=numbers)
     for order in orders:
         listed.add_row(
             Message.of(order.side).en,
@@ -143,9 +140,8 @@ def _orders(orders: Sequence[OrderLine]) -> Table:
             shares(order.filled_quantity),
             price(order.average_price_usd),
             money(order.fee_usd),
-            Message.of(order.status).en,
-            order.code.value if order.code else "",
-            order.client_id,
+            Message.of(order.status).en + (f" {order.code.value}" if order.code else ""),
+            order.client_id[:_HASH],
         )
     return listed
 

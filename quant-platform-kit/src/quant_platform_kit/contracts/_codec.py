@@ -69,7 +69,7 @@ def decode(kind: type[T], data: object) -> T:
     """
     try:
         return cast("T", _decode(kind, data))
-    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise ContractError(f"not a stored {kind.__name__}: {error}") from error
 
 
