@@ -338,6 +338,17 @@ def test_the_default_manifest_declares_what_the_catalog_page_says() -> None:
     assert set(declared.history.symbols) == {*declared.managed, *Config().canary} - {"BIL"}
 
 
+def test_the_default_numbers_are_those_of_the_catalog_page() -> None:
+    config = Config()
+
+    assert config.canary == ("SPY", "EFA", "EEM", "AGG")
+    assert (config.top_n, config.hold_bonus, config.canary_bad_threshold) == (2, 0.02, 4)
+    assert (config.rebalance_months, config.sma_period) == ((3, 6, 9, 12), 200)
+    assert " ".join(config.pool) == (
+        "EWY EWT INDA FXI EWJ VGK VOO XLK SMH GLD SLV USO DBA XLE XLF ITA XLP XLU XLV IHI VNQ KRE"
+    )
+
+
 def test_a_safe_haven_that_is_also_in_the_pool_is_managed_once(answer: Answer) -> None:
     config = CONFIG.model_copy(update={"safe_haven": "BBB"})
 

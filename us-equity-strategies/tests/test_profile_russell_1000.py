@@ -229,7 +229,7 @@ def test_a_score_is_the_weighted_sum_of_the_z_scores(answer: Answer) -> None:
     ]
 
     assert chosen(answer(rows, holdings=1)) == ["AAA"]
-    # Holding ZZZ has to close a gap of .20, and its bonus is .15 by default.
+    # Holding ZZZ has to close a gap of .20; its bonus is .15 by default.
     assert chosen(answer(rows, holdings=1, held=["ZZZ"])) == ["AAA"]
     assert chosen(answer(rows, holdings=1, held=["ZZZ"], hold_bonus=0.21)) == ["ZZZ"]
     assert chosen(answer(rows, holdings=1, held=["ZZZ"], hold_bonus=0.19)) == ["AAA"]
@@ -399,6 +399,20 @@ def test_the_order_of_the_rows_changes_nothing(
     assert answer(rows) == answer(shuffled)
 
 
+@given(order=st.permutations(range(14)))
+def test_not_even_the_rounding_of_a_sum_depends_on_the_order(
+    answer: Answer, order: list[int]
+) -> None:
+    # The same stocks in two sectors: the leaders tie but for the last bit of their z-scores.
+    momenta = [0.1, 0.2, 0.3, 0.7, 0.13, 0.29, 0.31]
+    rows = [
+        row(f"{sector.upper()}{index}", sector, mom_6_1=momentum, mom_12_1=momentum / 3)
+        for sector in ("Tech", "Energy")
+        for index, momentum in enumerate(momenta)
+    ]
+    assert answer([spy(), *rows]) == answer([spy(), *(rows[i] for i in order)])
+
+
 @given(rows=snapshots(), held=st.sets(st.sampled_from([f"S{i:02d}" for i in range(40)])))
 def test_what_was_bought_is_chosen_again(
     answer: Answer, rows: list[FeatureRow], held: set[str]
@@ -446,6 +460,23 @@ def test_the_default_manifest_declares_what_the_catalog_page_says() -> None:
     assert declared.snapshot is not None
     assert declared.snapshot.contract == "russell_1000_multi_factor_defensive.v1"
     assert declared.snapshot.columns == ("symbol", "sector", *NEUTRAL)
+
+
+def test_the_default_numbers_are_those_of_the_catalog_page() -> None:
+    config = Config()
+
+    assert (config.holdings, config.hold_bonus) == (24, 0.15)
+    assert (config.name_cap, config.sector_cap) == (Decimal("0.06"), Decimal("0.20"))
+    exposures = (config.exposure_risk_on, config.exposure_soft, config.exposure_hard)
+    assert exposures == (Decimal(1), Decimal("0.50"), Decimal("0.10"))
+    assert (config.breadth_soft, config.breadth_hard) == (0.55, 0.35)
+    assert config.factors.model_dump() == {
+        "mom_6_1": 0.35,
+        "mom_12_1": 0.30,
+        "sma200_gap": 0.15,
+        "vol_63": -0.10,
+        "maxdd_126": -0.10,
+    }
 
 
 def test_the_managed_universe_is_the_configured_one_and_the_safe_haven() -> None:

@@ -236,3 +236,17 @@ def test_a_holding_without_a_known_cost_keeps_it_unknown(
     dry.submit(order(Side.SELL, "5", client_id="sale"))
     dry.submit(order(Side.BUY, "1", client_id="more"))
     assert dry.positions() == (Position("AAA", Decimal(16)),)
+
+
+def test_a_holding_that_the_run_leaves_alone_is_shown_as_the_broker_tells_it(
+    clock: SimulatedClock, open_broker: OpenBroker
+) -> None:
+    told = Position("AAA", Decimal(3), Decimal("33.33333333"))
+
+    class Precise(SimulatedBroker):
+        def positions(self) -> tuple[Position, ...]:
+            return (told,)
+
+    dry = DryRunBroker(open_broker(kind=Precise), clock)
+    dry.submit(order(Side.BUY, "1", "BBB"))
+    assert dry.positions() == (told, Position("BBB", Decimal(1), Decimal("20.0000")))

@@ -351,6 +351,16 @@ def test_a_clock_on_an_earlier_day_than_the_book_is_refused(
         open_broker(book_path=book_path, clock=yesterday).account()
 
 
+def test_a_reopened_book_says_how_long_its_account_has_lived(
+    open_broker: OpenBroker, book_path: object, clock: SimulatedClock
+) -> None:
+    first = open_broker(book_path=book_path)
+    clock.sleep(90)
+    buy(first, "10")
+    start = SimulatedClock(datetime(2020, 3, 2, 15, tzinfo=UTC))
+    assert open_broker(book_path=book_path, clock=start).last_event_at == clock.now()
+
+
 # ── Faults and latency ─────────────────────────────────────────────────────────────────
 
 

@@ -119,7 +119,7 @@ def test_an_order_is_explained_back_to_its_inputs(qpk: Qpk, traded: CycleReport)
         "order: 1,692 wanted, 0 held: buy 1,691",
         "why not larger: CASH_SHORT, Confirmed cash does not pay for the whole purchase.",
         "decision of spy_macd_vixy: rebalance, 100.0% of the capital in AAPL",
-        f"inputs: direct, SHA-256 {traded.decisions[0].inputs_sha256}",
+        f"inputs: SHA-256 {traded.decisions[0].inputs_sha256}",
     ]
 
 

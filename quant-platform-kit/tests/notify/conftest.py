@@ -23,6 +23,7 @@ from quant_platform_kit.contracts import (
     Skipped,
     SleeveDecision,
     SnapshotRef,
+    StrategyIdentity,
 )
 from quant_platform_kit.errors import ReasonCode
 
@@ -80,11 +81,16 @@ def traded() -> CycleReport:
         started_at=AT,
         finished_at=AT,
         attempt=2,
-        decisions=(
-            SleeveDecision(
+        strategies=(
+            StrategyIdentity(
                 "global_etf_rotation",
                 {"en": "Global ETF Rotation", "zh": "全球ETF轮动"},
                 InputMode.DIRECT,
+            ),
+        ),
+        decisions=(
+            SleeveDecision(
+                "global_etf_rotation",
                 Decision.weights({"MTUM": 0.5, "QUAL": 0.5}, risk_flags=("late_data",)),
             ),
         ),

@@ -95,6 +95,20 @@ def test_the_buffer_limits_a_purchase_but_is_not_spent(
     assert made.residual_cash_usd == 10
 
 
+def test_a_buy_that_fits_to_the_cent_is_not_reduced(plan: Planner) -> None:
+    made = plan({"AAA": 99}, mode=TargetMode.VALUE, prices={"AAA": 11}, cash=100, rules=DOLLAR_FEE)
+    (leg,) = made.buys
+    assert leg.quantity == 9
+    assert leg.limited_by is None
+    assert made.residual_cash_usd == 0
+
+
+def test_cash_for_just_one_lot_buys_it(plan: Planner, quantities: Quantities) -> None:
+    rules = TradingRules(minimum_notional_usd=Decimal(10), fees=FeeModel(minimum_usd=Decimal(1)))
+    made = plan({"AAA": 99}, mode=TargetMode.VALUE, prices={"AAA": 10}, cash=11, rules=rules)
+    assert quantities(made) == {"AAA": 1}
+
+
 def test_a_purchase_is_not_reduced_below_the_brokers_minimum(plan: Planner, codes: Codes) -> None:
     rules = TradingRules(minimum_notional_usd=Decimal(50))
     made = plan({"AAA": 100}, mode=TargetMode.VALUE, prices={"AAA": 10}, cash=40, rules=rules)
@@ -122,11 +136,15 @@ def test_a11_without_any_cash_no_buy_is_left_and_each_has_its_reason(
     plan: Planner, codes: Codes
 ) -> None:
     made = plan(
-        {"BBB": 1}, managed=("AAA", "BBB"), prices={"AAA": 10, "BBB": 20}, positions={"AAA": 10}
+        {"BBB": 1},
+        managed=("AAA", "BBB", "CCC"),
+        prices={"AAA": 10, "BBB": 20},
+        positions={"AAA": 10},
     )
     funded = fund_buys(made, Decimal(0), TradingRules())
     assert funded.buys == ()
-    assert codes(funded) == {"BBB": ReasonCode.CASH_SHORT}
+    assert codes(funded) == {"BBB": ReasonCode.CASH_SHORT, "CCC": ReasonCode.AT_TARGET}
+    assert [each.symbol for each in funded.skipped] == ["BBB", "CCC"]
 
 
 def test_more_cash_than_planned_buys_nothing_more(plan: Planner) -> None:
@@ -148,6 +166,7 @@ def test_a_working_order_blocks_its_symbol_and_no_other(
         ),
     )
     assert quantities(made) == {"CCC": 25, "DDD": 25}
+    assert made.reserve_usd == 100  # ten shares of AAA; a sale or an ended order needs no cash
     assert codes(made) == {"AAA": ReasonCode.ORDER_UNRESOLVED, "BBB": ReasonCode.FOREIGN_ORDER}
 
 
@@ -163,6 +182,22 @@ def test_cash_of_a_working_purchase_is_not_spent_twice(
     )
     assert made.reserve_usd == 71
     assert quantities(made) == {"BBB": 2}
+
+
+def test_a_foreign_order_is_the_stronger_reason_where_a_symbol_has_both(
+    plan: Planner, order_in: Orders, codes: Codes
+) -> None:
+    ours, foreign = order_in("AAA"), order_in("AAA", client_id=None)
+    for orders in ((ours, foreign), (foreign, ours)):
+        made = plan({"AAA": "0.5"}, prices={"AAA": 10}, cash=1000, orders=orders)
+        assert codes(made) == {"AAA": ReasonCode.FOREIGN_ORDER}
+
+
+def test_a_working_purchase_without_a_quote_does_not_stop_the_others(
+    plan: Planner, order_in: Orders, quantities: Quantities
+) -> None:
+    made = plan({"AAA": 1}, prices={"AAA": 10}, cash=100, orders=(order_in("MANUAL"),))
+    assert quantities(made) == {"AAA": 10}
 
 
 def test_a_blocked_symbol_keeps_its_holding_under_the_given_code(

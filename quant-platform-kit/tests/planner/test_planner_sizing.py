@@ -137,6 +137,20 @@ def test_the_band_keeps_what_is_close_to_its_target(
     assert codes(made) == ({} if traded else {"AAA": ReasonCode.WITHIN_BAND})
 
 
+def test_what_is_left_alone_says_by_how_much(plan: Planner) -> None:
+    made = plan(
+        {"AAA": "0.495", "BBB": "0.06"},
+        prices={"AAA": 10, "BBB": 10},
+        cash=460,
+        positions={"AAA": 50, "BBB": 4},
+        hints=ExecutionHints(rebalance_threshold_ratio=Decimal("0.01"), min_trade_usd=Decimal(30)),
+    )
+    assert [each.detail for each in made.skipped] == [
+        "a difference of 5.00 USD, a band of 10.00 USD",
+        "a difference of 20.00 USD, at least 30.00 USD",
+    ]
+
+
 def test_the_band_never_keeps_an_unwanted_holding(plan: Planner, quantities: Quantities) -> None:
     made = plan(
         {},
@@ -164,6 +178,12 @@ def test_the_strategys_minimum_keeps_small_differences_but_no_unwanted_holding(
     assert codes(made) == {"AAA": ReasonCode.BELOW_MINIMUM}
 
 
+def test_an_order_of_just_the_minimum_is_sent(plan: Planner, quantities: Quantities) -> None:
+    rules = TradingRules(minimum_notional_usd=Decimal(20))
+    made = plan({"AAA": "0.2"}, prices={"AAA": 10}, cash=100, rules=rules)
+    assert quantities(made) == {"AAA": 2}
+
+
 def test_the_brokers_minimum_binds_exits_too(plan: Planner, codes: Codes) -> None:
     rules = TradingRules(minimum_notional_usd=Decimal(5))
     made = plan({}, managed=("AAA",), prices={"AAA": 10}, positions={"AAA": "0.4"}, rules=rules)
@@ -174,7 +194,7 @@ def test_the_brokers_minimum_binds_exits_too(plan: Planner, codes: Codes) -> Non
 def test_sells_come_first_and_the_largest_leads(plan: Planner, quantities: Quantities) -> None:
     made = plan(
         {"EEE": "0.2", "FFF": "0.3", "DDD": "0.2"},
-        managed=("AAA", "BBB", "CCC", "DDD", "EEE", "FFF"),
+        managed=("FFF", "EEE", "DDD", "CCC", "BBB", "AAA"),
         prices=dict.fromkeys(("AAA", "BBB", "CCC", "DDD", "EEE", "FFF"), 10),
         positions={"AAA": 20, "BBB": 60, "CCC": 20},
     )
@@ -198,6 +218,19 @@ def test_a4_the_same_decision_and_book_give_the_same_dollars_whatever_a_broker_c
     )
     assert made.capital_base_usd == 1900
     assert {leg.symbol: leg.target_usd for leg in made.legs} == {"AAA": 1140, "BBB": 570}
+
+
+def test_the_buy_that_is_furthest_from_its_target_comes_first(
+    plan: Planner, quantities: Quantities
+) -> None:
+    made = plan(
+        {"AAA": "0.6", "BBB": "0.4"},
+        prices={"AAA": 10, "BBB": 10},
+        cash=500,
+        positions={"AAA": 50},
+    )
+    assert quantities(made) == {"BBB": 40, "AAA": 10}
+    assert list(quantities(made)) == ["BBB", "AAA"]
 
 
 def test_a_fee_is_rounded_up_to_the_cent() -> None:

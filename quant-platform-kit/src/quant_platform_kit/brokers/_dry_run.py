@@ -74,7 +74,7 @@ class DryRunBroker:
     def account(self) -> Account:
         """Return the inner account's money after this run's orders."""
         real = self._inner.account()
-        book = self._overlay(real)
+        book = self._overlay(real, self._inner.positions())
         spent = book.cash_usd - real.cash_usd
         return replace(
             real,
@@ -85,7 +85,11 @@ class DryRunBroker:
 
     def positions(self) -> tuple[Position, ...]:
         """Return the inner holdings after this run's orders."""
-        return self._overlay(self._inner.account()).positions()
+        held = self._inner.positions()
+        traded = {fill.symbol for fill in self._orders.fills}
+        as_told = {position.symbol: position for position in held if position.symbol not in traded}
+        overlaid = self._overlay(self._inner.account(), held).positions()
+        return tuple(as_told.get(position.symbol, position) for position in overlaid)
 
     def open_orders(self) -> tuple[BrokerOrder, ...]:
         """Return the inner working orders, but for those cancelled here, and this run's own."""
@@ -132,7 +136,7 @@ class DryRunBroker:
             return Submission(
                 SubmitOutcome.REJECTED, detail="Duplicate client id. Nothing was booked."
             )
-        book = self._overlay(self._inner.account())
+        book = self._overlay(self._inner.account(), self._inner.positions())
         quote = self._inner.quotes((order.symbol,)).get(order.symbol)
         price = None if quote is None else quote.price_usd
         events = enter(book, order, Terms(self._clock.now(), price, self.rules))
@@ -151,14 +155,14 @@ class DryRunBroker:
 
     # ── The overlay ────────────────────────────────────────────────────────────────────
 
-    def _overlay(self, real: Account) -> Book:
+    def _overlay(self, real: Account, held: tuple[Position, ...]) -> Book:
         """Fold this run's events over the inner account as it is now."""
         opened = Opened(
             account_id=real.account_id,
             cash_usd=real.cash_usd,
             at=self._clock.now(),
             withheld_usd=real.cash_usd - real.usable_cash_usd,
-            positions=self._inner.positions(),
+            positions=held,
         )
         return replay((opened, *self._events), fees=self.rules.fees, prefix="dry")
 

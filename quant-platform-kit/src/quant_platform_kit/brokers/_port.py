@@ -49,7 +49,10 @@ class Broker(Protocol):
         """Return every working order of the account, ours or not, in order of submission."""
 
     def find_order(self, client_id: str) -> BrokerOrder | None:
-        """Return the order with this client id in any state; None proves the broker never saw it."""
+        """Return the order with this client id, in any state.
+
+        None proves that the broker never saw it; a broker that cannot prove it raises.
+        """
 
     def fills_since(self, instant: datetime) -> tuple[Fill, ...]:
         """Return the executions at or after `instant`, in order of execution."""
@@ -69,4 +72,7 @@ class Broker(Protocol):
         """Hand in one order. Never raises for an unknown fate: that is an UNRESOLVED answer."""
 
     def cancel(self, broker_order_id: str) -> None:
-        """Ask for a cancel; the order's state afterwards tells whether it took."""
+        """Ask for a cancel; the order's state afterwards tells whether it took.
+
+        Raises `BrokerAnswerError` for an id that is not one of this account's orders.
+        """

@@ -68,7 +68,7 @@ def _tree(explanation: Explanation) -> Tree:
         leg.add("decision: the run has not reported; run its slot again to finish it")
     for sleeve in explanation.decisions:
         decision = leg.add(_decision(sleeve, order.leg))
-        decision.add(f"inputs: {sleeve.input_mode.value}, SHA-256 {sleeve.inputs_sha256 or '–'}")
+        decision.add(f"inputs: SHA-256 {sleeve.inputs_sha256 or '–'}")
         if explanation.snapshot is not None:
             snapshot = explanation.snapshot
             decision.add(f"snapshot: {snapshot.as_of}, SHA-256 {snapshot.sha256}")

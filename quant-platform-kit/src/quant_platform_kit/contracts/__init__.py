@@ -17,6 +17,7 @@ from quant_platform_kit.contracts._cycle import (
     PositionLine,
     SleeveDecision,
     SnapshotRef,
+    StrategyIdentity,
 )
 from quant_platform_kit.contracts._decision import (
     Decision,
@@ -124,6 +125,7 @@ __all__ = [
     "SnapshotInput",
     "SnapshotManifest",
     "SnapshotRef",
+    "StrategyIdentity",
     "StrategyManifest",
     "Submission",
     "SubmitOutcome",

@@ -58,12 +58,19 @@ class CycleRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class SleeveDecision:
-    """What one strategy answered, under the names people know it by."""
+class StrategyIdentity:
+    """A strategy under the names people know it by, whatever became of its slot."""
 
     profile: str
     display_name: Mapping[str, str]
     input_mode: InputMode
+
+
+@dataclass(frozen=True, slots=True)
+class SleeveDecision:
+    """What one strategy answered, and the digest of everything it was told."""
+
+    profile: str
     decision: Decision
     inputs_sha256: str = ""
 
@@ -130,6 +137,7 @@ class CycleReport:
     started_at: datetime
     finished_at: datetime
     attempt: int = 1
+    strategies: tuple[StrategyIdentity, ...] = ()
     decisions: tuple[SleeveDecision, ...] = ()
     frozen: tuple[FrozenSleeve, ...] = ()
     capital_base_usd: Decimal | None = None

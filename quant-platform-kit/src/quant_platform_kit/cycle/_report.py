@@ -12,6 +12,8 @@ from quant_platform_kit.contracts import (
     Outcome,
     PositionLine,
     SnapshotRef,
+    StrategyIdentity,
+    StrategyManifest,
     TargetMode,
 )
 from quant_platform_kit.cycle._parts import Parts, Progress
@@ -43,6 +45,7 @@ def report_run(parts: Parts, progress: Progress, error: Exception | None) -> Cyc
         started_at=progress.started_at,
         finished_at=parts.clock.now(),
         attempt=progress.attempt,
+        strategies=(_identity(parts.strategy.manifest),),
         decisions=() if progress.decision is None else (progress.decision,),
         frozen=() if progress.target is None else progress.target.frozen,
         capital_base_usd=None if plan is None else plan.capital_base_usd,
@@ -62,8 +65,11 @@ def report_run(parts: Parts, progress: Progress, error: Exception | None) -> Cyc
         parts.outbox.put(connection, beats, attempt=report.attempt)
     for beat in beats:
         log_heartbeat(beat)
-    parts.outbox.deliver()
     return report
+
+
+def _identity(manifest: StrategyManifest) -> StrategyIdentity:
+    return StrategyIdentity(manifest.profile, manifest.display_name, manifest.input_mode)
 
 
 def _outcome(

@@ -68,6 +68,12 @@ def run_cycle(parts: Parts, request: CycleRequest) -> CycleResult:
     ContractError
         For a request that is malformed.
     """
+    result = _leased(parts, request)
+    parts.outbox.deliver()  # a slow channel must not keep the account's lease
+    return result
+
+
+def _leased(parts: Parts, request: CycleRequest) -> CycleResult:
     with parts.lease.held():
         session = request.session or parts.calendar.current_session(parts.clock.now())
         key = _key(parts, request, session)

@@ -149,10 +149,7 @@ def evaluate_strategy(parts: Parts, progress: Progress) -> Progress:
 
 
 def _named(parts: Parts, decision: Decision, inputs_sha256: str = "") -> SleeveDecision:
-    manifest = parts.strategy.manifest
-    return SleeveDecision(
-        manifest.profile, manifest.display_name, manifest.input_mode, decision, inputs_sha256
-    )
+    return SleeveDecision(parts.strategy.manifest.profile, decision, inputs_sha256)
 
 
 # ── 4 ──────────────────────────────────────────────────────────────────────────────────

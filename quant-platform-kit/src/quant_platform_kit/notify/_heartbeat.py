@@ -8,12 +8,12 @@ from decimal import Decimal
 
 from quant_platform_kit.contracts import (
     CycleReport,
+    Decision,
     ExecutionMode,
     Heartbeat,
     OrderLine,
     Outcome,
     PositionLine,
-    SleeveDecision,
 )
 from quant_platform_kit.errors import ReasonCode
 from quant_platform_kit.notify._format import money, percent, price, shares
@@ -68,7 +68,7 @@ def log_heartbeat(message: Heartbeat) -> None:
 
 
 def _title(report: CycleReport, language: str) -> str:
-    names = [d.display_name.get(language, d.profile) for d in report.decisions]
+    names = [s.display_name.get(language, s.profile) for s in report.strategies]
     outcome = Message.of(report.outcome).text(language)
     if report.code is not None:
         outcome = f"{outcome} {report.code.value}"
@@ -123,8 +123,13 @@ class _Page:
 
     def _run(self) -> list[str]:
         lines = [self._field(Message.MODE, self._mode())]
-        for sleeve in self._report.decisions:
-            lines += self._sleeve(sleeve)
+        decisions = {answer.profile: answer.decision for answer in self._report.decisions}
+        for strategy in self._report.strategies:
+            lines += [
+                self._field(Message.PROFILE, strategy.profile),
+                self._field(Message.INPUTS, self._say(Message.of(strategy.input_mode))),
+                *self._decision(decisions.get(strategy.profile)),
+            ]
         return [
             *lines,
             self._field(Message.SESSION, self._session()),
@@ -139,18 +144,15 @@ class _Page:
             mode = f"{mode} · {self._say(Message.DRY_RUN)}"
         return mode
 
-    def _sleeve(self, sleeve: SleeveDecision) -> list[str]:
-        decision = sleeve.decision
+    def _decision(self, decision: Decision | None) -> list[str]:
+        if decision is None:
+            return []
         answer = self._say(Message.of(decision.outcome))
         if decision.code is not None:
             answer = f"{answer} {decision.code.value}"
         if decision.reason and decision.reason != self._report.reason:
             answer = f"{answer} – {decision.reason}"
-        lines = [
-            self._field(Message.PROFILE, sleeve.profile),
-            self._field(Message.INPUTS, self._say(Message.of(sleeve.input_mode))),
-            self._field(Message.DECISION, answer),
-        ]
+        lines = [self._field(Message.DECISION, answer)]
         if decision.risk_flags:
             lines.append(self._field(Message.RISK_FLAGS, ", ".join(decision.risk_flags)))
         return lines
