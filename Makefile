@@ -74,6 +74,10 @@ check: lint types contracts test ## All of the checks above
 bench: $(STAMP) ## Measure against peers and write docs/benchmarks.md
 	@$(BIN)/python -m bench
 
+.PHONY: docs
+docs: $(STAMP) ## Write the reference pages that are made of the code
+	@$(BIN)/python quant-platform-kit/scripts/generate_reference.py
+
 # uv reads from pyproject.toml which packages are installed for their data alone.
 .PHONY: lock
 lock: $(STAMP) ## Resolve requirements.in into constraints.txt (newest versions: LOCK=--upgrade)

@@ -84,7 +84,8 @@ def _first_answer(folder: Path, settings: Mapping[str, str]) -> None:
                 raise RuntimeError(f"{folder.name} did not start: run gunicorn there by hand")
             time.sleep(0.002)
     finally:
-        os.killpg(server.pid, signal.SIGKILL)  # a worker left behind would slow the next start
+        with suppress(ProcessLookupError):  # it may have ended by itself
+            os.killpg(server.pid, signal.SIGKILL)  # a worker left behind slows the next start
         server.wait()
 
 

@@ -100,9 +100,9 @@ def run() -> BenchResult:
     ratio = seconds["plan"] / seconds["objects"]
     microseconds_large = seconds["large"] / POSITIONS / _SCALE * 1e6
     return BenchResult(
-        what=f"Planner, {POSITIONS} positions, every one traded",
-        figure=f"{microseconds:.1f} µs a leg ({microseconds_large:.1f} at {_SCALE} × the legs)",
-        ratio=f"{ratio:.1f} × the cost of building the leg objects alone",
+        what=f"plan of {POSITIONS} positions, every one traded",
+        figure=f"{microseconds:.1f} µs a leg ({microseconds_large:.1f} at {_SCALE}x the legs)",
+        ratio=f"{ratio:.1f}x the cost of building the leg objects alone",
         target=f"at most {_TARGET_MICROSECONDS} µs a leg, linear in legs",
         met=microseconds <= _TARGET_MICROSECONDS
         and microseconds_large <= _LINEAR_LIMIT * microseconds,

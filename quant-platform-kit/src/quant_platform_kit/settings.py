@@ -1,7 +1,7 @@
 """The one schema of settings: read once, frozen, and strict about every name and value.
 
 Hand-written on dataclasses: a validation library would cost more start-up time than the rest of
-the service together (see ``docs/decisions/0002-settings-without-a-library.md``).
+the service together (see ``docs/decisions/0003-settings-without-a-library.md``).
 """
 
 from __future__ import annotations

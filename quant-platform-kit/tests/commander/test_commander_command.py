@@ -70,6 +70,21 @@ def test_a_symbol_of_two_sleeves_is_one_target_that_remembers_both() -> None:
     )
 
 
+def test_symbols_come_out_sorted_whatever_order_they_came_in() -> None:
+    backwards = ("FFF", "EEE", "DDD", "CCC", "BBB", "AAA")
+    sleeves = [
+        sleeve("alpha", *backwards, weight=HALF),
+        sleeve("beta", "LLL", "KKK", "III", "HHH", "BBB", "AAA", weight=HALF),
+    ]
+    active = command(sleeves, {"alpha": Decision.weights(dict.fromkeys(backwards, 0.1))})
+    assert active.managed == ("CCC", "DDD", "EEE", "FFF")
+    assert list(amounts(active)) == ["CCC", "DDD", "EEE", "FFF"]
+    assert [frozen.symbols for frozen in active.frozen] == [
+        ("AAA", "BBB", "HHH", "III", "KKK", "LLL"),
+        ("AAA", "BBB"),
+    ]
+
+
 def test_dollar_targets_are_the_accounts_dollars_whatever_the_sleeves_weight() -> None:
     portfolio = command(
         [sleeve(mode=TargetMode.VALUE, weight=HALF)], {"alpha": Decision.values({"AAA": 1234.56})}
@@ -168,7 +183,11 @@ def test_the_hints_of_sleeves_become_the_accounts() -> None:
     [
         ([sleeve(weight=HALF), sleeve("beta", weight=Decimal("0.6"))], {}, "sum to 1.1"),
         ([sleeve(weight=HALF), sleeve(weight=HALF)], {}, "each profile once"),
-        ([sleeve()], {"gamma": Decision.hold("x")}, "decisions of \\['gamma'\\]"),
+        (
+            [sleeve()],
+            {"zeta": Decision.hold("x"), "gamma": Decision.hold("x")},
+            r"decisions of \['gamma', 'zeta'\]",
+        ),
         ([sleeve()], {"alpha": Decision.values({"AAA": 5})}, "targets in value"),
         ([sleeve()], {"alpha": Decision.weights({"ZZZ": 1})}, "ZZZ lies outside"),
         (

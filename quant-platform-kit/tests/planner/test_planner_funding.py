@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
+import pytest
+
 from quant_platform_kit.contracts import (
     BrokerOrder,
     ExecutionHints,
@@ -109,9 +111,12 @@ def test_cash_for_just_one_lot_buys_it(plan: Planner, quantities: Quantities) ->
     assert quantities(made) == {"AAA": 1}
 
 
-def test_a_purchase_is_not_reduced_below_the_brokers_minimum(plan: Planner, codes: Codes) -> None:
-    rules = TradingRules(minimum_notional_usd=Decimal(50))
-    made = plan({"AAA": 100}, mode=TargetMode.VALUE, prices={"AAA": 10}, cash=40, rules=rules)
+@pytest.mark.parametrize(("minimum", "cash"), [(50, 40), (8, 5)])
+def test_a_purchase_is_not_reduced_below_the_brokers_minimum(
+    plan: Planner, codes: Codes, minimum: int, cash: int
+) -> None:
+    rules = TradingRules(lot_shares=Decimal("0.1"), minimum_notional_usd=Decimal(minimum))
+    made = plan({"AAA": 100}, mode=TargetMode.VALUE, prices={"AAA": 10}, cash=cash, rules=rules)
     assert made.legs == ()
     assert codes(made) == {"AAA": ReasonCode.CASH_SHORT}
 

@@ -1,0 +1,80 @@
+"""Write the reference pages that are made of the code, or check that they are up to date.
+
+python scripts/generate_reference.py            # write docs/reference/
+python scripts/generate_reference.py --check    # exit code 1 when a page differs
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from quant_platform_kit.cli import ExitCode
+from quant_platform_kit.errors import ReasonCode
+from quant_platform_kit.notify import meaning as translated
+from quant_platform_kit.settings import reference
+
+FOLDER = Path(__file__).parents[2] / "docs" / "reference"
+_NOTICE = "<!-- Written by `make docs`; edit the code, not this page. -->\n"
+
+
+def pages() -> dict[str, str]:
+    """Return the text of every page by file name."""
+    return {"reason-codes.md": _reason_codes(), "settings.md": _settings()}
+
+
+def _reason_codes() -> str:
+    rows = [[f"`{code}`", code.meaning, translated(code, "zh")] for code in ReasonCode]
+    exits = [[str(int(code)), code.name] for code in ExitCode]
+    return (
+        f"{_NOTICE}# Reason codes\n\n"
+        "Everything that is skipped, reduced, rejected, blocked or failed carries one of these.\n\n"
+        + _table(["code", "meaning", "含义"], rows)
+        + "\n# Exit codes of `qpk`\n\n"
+        + _table(["code", "name"], exits)
+    )
+
+
+def _settings() -> str:
+    rows = [
+        [f"`{name}`", f"`{default}`" if default else "", text]
+        for name, default, text in reference()
+    ]
+    return (
+        f"{_NOTICE}# Settings of a service\n\n"
+        "Read once, when the process starts. `<PLATFORM>` is `IBKR`, `SCHWAB` or `LONGBRIDGE`;\n"
+        "those variables may also be written without the prefix, but not both ways at once. Any\n"
+        "other variable that begins with `QPK_` or the platform's prefix stops the start-up, and\n"
+        "so does a value that cannot be read: nothing is guessed.\n\n"
+        + _table(["variable", "default", "meaning"], rows)
+    )
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def main() -> int:
+    """Write or check the pages; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--check", action="store_true", help="compare instead of writing")
+    check = parser.parse_args().check
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    stale = [
+        name
+        for name, text in pages().items()
+        if not (FOLDER / name).exists() or (FOLDER / name).read_text(encoding="utf-8") != text
+    ]
+    if check:
+        for name in stale:
+            sys.stderr.write(f"docs/reference/{name} is not what the code says: run `make docs`\n")
+        return 1 if stale else 0
+    for name in stale:
+        (FOLDER / name).write_text(pages()[name], encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
