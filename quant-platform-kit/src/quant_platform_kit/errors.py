@@ -57,7 +57,6 @@ class ReasonCode(StrEnum):
         return member
 
     # The slot
-    ALREADY_RAN = "ALREADY_RAN", "This slot has its report; the first one is returned."
     CALENDAR_UNREADABLE = "CALENDAR_UNREADABLE", "The exchange calendar has no answer for the day."
     LEASE_HELD = "LEASE_HELD", "Another run of this account is in progress."
     MARKET_CLOSED = "MARKET_CLOSED", "The exchange holds no session on this day."

@@ -1,6 +1,7 @@
 """One canonical JSON form for every contract: same value, same bytes.
 
-Decimals, dates and enums are written as strings; keys are sorted; nothing is lost on the way back.
+Decimals, dates and enums are written as strings, equal Decimals as the same one; keys are sorted;
+no value is lost on the way back.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import Enum
 from functools import cache
 from typing import Any, TypeVar, cast
@@ -37,7 +38,7 @@ def encode(value: object) -> Any:  # noqa: ANN401 (JSON has no narrower type)
     if isinstance(value, str):
         return value
     if isinstance(value, Decimal):
-        return format(value, "f")
+        return _plain(value)
     if isinstance(value, date):  # a datetime is a date as well
         return value.isoformat()
     if is_dataclass(value):
@@ -65,12 +66,21 @@ def decode(kind: type[T], data: object) -> T:
     Raises
     ------
     ContractError
-        When the data does not fit the type.
+        When the data does not fit the type; the message names the field.
     """
     try:
         return cast("T", _decode(kind, data))
-    except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
+    except ContractError:
+        raise
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise ContractError(f"not a stored {kind.__name__}: {error}") from error
+
+
+def _plain(value: Decimal) -> str:
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
 
 
 def _decode(kind: Any, data: Any) -> Any:  # noqa: ANN401 (walks arbitrary type hints)
@@ -79,23 +89,49 @@ def _decode(kind: Any, data: Any) -> Any:  # noqa: ANN401 (walks arbitrary type 
         return None if data is None else _decode(_without_none(kind), data)
     if origin is tuple:
         item = typing.get_args(kind)[0]
-        return tuple(_decode(item, entry) for entry in data)
+        return tuple(_decode(item, entry) for entry in _require(list, data))
     if origin is not None and issubclass(origin, Mapping):
         item = typing.get_args(kind)[1]
-        return {key: _decode(item, entry) for key, entry in data.items()}
+        return {key: _decode(item, entry) for key, entry in _require(dict, data).items()}
     if isinstance(kind, type) and is_dataclass(kind):
-        hints = _hints(kind)
-        return kind(**{name: _decode(hints[name], entry) for name, entry in data.items()})
+        entries = _require(dict, data).items()
+        return kind(**{name: _decode_field(kind, name, entry) for name, entry in entries})
     return _decode_scalar(kind, data)
+
+
+def _decode_field(owner: Any, name: str, entry: Any) -> Any:  # noqa: ANN401 (walks arbitrary type hints)
+    hint = _hints(owner).get(name)
+    if hint is None:
+        raise ContractError(f"{owner.__name__}.{name}: there is no such field")
+    try:
+        return _decode(hint, entry)
+    except ContractError:  # names the innermost field already
+        raise
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise ContractError(f"{owner.__name__}.{name}: {error}") from error
 
 
 def _decode_scalar(kind: Any, data: Any) -> Any:  # noqa: ANN401 (walks arbitrary type hints)
     if kind is datetime or kind is date:
-        return kind.fromisoformat(data)
-    if kind is Decimal or issubclass(kind, Enum):
-        return kind(data)
-    if not isinstance(data, kind):
-        raise ContractError(f"expected {kind.__name__}, got {data!r}")
+        return kind.fromisoformat(_require(str, data))
+    if kind is Decimal:
+        return _decimal(_require(str, data))
+    if issubclass(kind, Enum):
+        return kind(_require(str, data))
+    return _require(kind, data)
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"expected a decimal number, got {text!r}") from None
+
+
+def _require(kind: type[T], data: object) -> T:
+    # Exactly the type: a bool is no int, and no text passes for a list of its letters.
+    if type(data) is not kind:
+        raise TypeError(f"expected {kind.__name__}, got {data!r}")
     return data
 
 

@@ -51,10 +51,19 @@ class CycleRequest:
         check_text(self, "slot", self.slot)
         if not all(c.isalnum() or c in "-_." for c in self.slot):
             raise refuse(self, "slot", self.slot, "letters, digits, '-', '_' or '.'")
-        if self.strategies is not None and not self.strategies:
+        if self.strategies is not None:
+            self._check_strategies(self.strategies)
+
+    def _check_strategies(self, strategies: object) -> None:
+        if not isinstance(strategies, tuple) or not strategies:
             raise refuse(
-                self, "strategies", (), "at least one profile, or nothing at all for every one"
+                self,
+                "strategies",
+                strategies,
+                "a list of at least one profile, or nothing at all for every one",
             )
+        for profile in strategies:
+            check_text(self, "strategies", profile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +166,7 @@ class CycleReport:
         return self.outcome in (Outcome.TRADED, Outcome.NO_ACTION) and self.code not in (
             ReasonCode.MARKET_CLOSED,
             ReasonCode.OUTSIDE_WINDOW,
+            ReasonCode.SLEEVE_FROZEN,  # nobody was asked: the scheduled run is still to come
         )
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Self
@@ -13,12 +13,13 @@ from quant_platform_kit.contracts._strategy import TargetMode
 from quant_platform_kit.contracts._validate import (
     ZERO,
     check_decimal,
+    check_member,
     check_symbol,
     check_text,
     check_unique,
     refuse,
 )
-from quant_platform_kit.errors import ReasonCode
+from quant_platform_kit.errors import ContractError, ReasonCode
 
 _WEIGHT_STEP = Decimal("1e-10")
 _CENT = Decimal("0.01")
@@ -95,6 +96,7 @@ class Decision:
 
     def __post_init__(self) -> None:
         """Refuse an answer that mixes outcomes or whose weights exceed the whole."""
+        check_member(self, "outcome", self.outcome, DecisionOutcome)
         check_unique(self, "targets", tuple(target.symbol for target in self.targets))
         if self.outcome is DecisionOutcome.REBALANCE:
             self._check_rebalance()
@@ -106,8 +108,7 @@ class Decision:
             raise refuse(self, "code", self.code, "a code with BLOCKED, and only with it")
 
     def _check_rebalance(self) -> None:
-        if self.mode is None:
-            raise refuse(self, "mode", self.mode, "weight or value with REBALANCE")
+        check_member(self, "mode", self.mode, TargetMode)
         total = sum((target.amount for target in self.targets), ZERO)
         if self.mode is TargetMode.WEIGHT and total > 1:
             raise refuse(self, "targets", total, "weights that sum to at most 1")
@@ -153,9 +154,8 @@ class Decision:
         risk_flags: tuple[str, ...],
         diagnostics: Mapping[str, str] | None,
     ) -> Self:
-        # str() is the shortest text that reads back as the same float: 0.1 stays 0.1.
         targets = tuple(
-            Target(symbol, Decimal(str(amount)).quantize(step, rounding=ROUND_FLOOR))
+            Target(symbol, _rounded_down(symbol, amount, step))
             for symbol, amount in amounts.items()
         )
         return cls(
@@ -165,3 +165,13 @@ class Decision:
             risk_flags=risk_flags,
             diagnostics=diagnostics or {},
         )
+
+
+def _rounded_down(symbol: str, amount: float | Decimal, step: Decimal) -> Decimal:
+    try:
+        # str() is the shortest text that reads back as the same float: 0.1 stays 0.1.
+        return Decimal(str(amount)).quantize(step, rounding=ROUND_FLOOR)
+    except InvalidOperation:
+        raise ContractError(
+            f"Target.amount = {amount!r} of {symbol}: expected a finite number of ordinary size"
+        ) from None

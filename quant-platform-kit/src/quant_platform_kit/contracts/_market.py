@@ -75,9 +75,12 @@ class Quote:
     ask_usd: Decimal | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a price that is not finite and positive, or a crossed market."""
+        """Refuse prices that are not finite and positive, or a crossed market."""
         check_symbol(self, "symbol", self.symbol)
         check_positive(self, "price_usd", self.price_usd)
         check_instant(self, "at", self.at)
+        for field in ("bid_usd", "ask_usd"):
+            if getattr(self, field) is not None:
+                check_positive(self, field, getattr(self, field))
         if self.bid_usd is not None and self.ask_usd is not None and self.bid_usd > self.ask_usd:
             raise refuse(self, "bid_usd", self.bid_usd, f"at most the ask of {self.ask_usd}")

@@ -11,6 +11,7 @@ from quant_platform_kit.contracts._validate import (
     ZERO,
     check_decimal,
     check_instant,
+    check_member,
     check_positive,
     check_symbol,
     check_text,
@@ -108,6 +109,7 @@ class OrderRequest:
                 self, "client_id", self.client_id, f"at most {_CLIENT_ID_LIMIT} characters"
             )
         check_symbol(self, "symbol", self.symbol)
+        check_member(self, "side", self.side, Side)
         check_positive(self, "quantity", self.quantity)
         if (self.order_type is OrderType.LIMIT) != (self.limit_price_usd is not None):
             raise refuse(

@@ -77,9 +77,11 @@ class Position:
     average_cost_usd: Decimal | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a quantity that is not finite, or a short one."""
+        """Refuse numbers that are not finite, or a short holding."""
         check_symbol(self, "symbol", self.symbol)
         check_decimal(self, "quantity", self.quantity, least=ZERO)
+        if self.average_cost_usd is not None:
+            check_decimal(self, "average_cost_usd", self.average_cost_usd, least=ZERO)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import Enum
 
 from quant_platform_kit.errors import ContractError
 
@@ -50,6 +51,12 @@ def check_instant(owner: object, field: str, value: object) -> None:
     """Require an aware datetime in UTC."""
     if not isinstance(value, datetime) or value.utcoffset() != timedelta(0):
         raise refuse(owner, field, value, "an aware UTC datetime")
+
+
+def check_member(owner: object, field: str, value: object, kind: type[Enum]) -> None:
+    """Require a member of `kind`: its bare text would pass for equal and fail every `is`."""
+    if not isinstance(value, kind):
+        raise refuse(owner, field, value, f"a member of {kind.__name__}")
 
 
 def check_unique(owner: object, field: str, values: tuple[str, ...]) -> None:

@@ -13,7 +13,6 @@ from quant_platform_kit.contracts import (
     ExecutionMode,
     OrderPlan,
     PortfolioSnapshot,
-    Quote,
     Skipped,
     SleeveDecision,
     TargetPortfolio,
@@ -74,7 +73,6 @@ class Progress:
     decision: SleeveDecision | None = None
     snapshot: PortfolioSnapshot | None = None
     target: TargetPortfolio | None = None
-    quotes: Mapping[str, Quote] | None = None
     plan: OrderPlan | None = None
     refused: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()

@@ -14,7 +14,9 @@ from quant_platform_kit.contracts import (
     ExecutionMode,
     Fill,
     Leg,
+    OrderStatus,
     PortfolioSnapshot,
+    Side,
     Skipped,
     SleeveDecision,
     Verdict,
@@ -157,12 +159,10 @@ def _named(parts: Parts, decision: Decision, inputs_sha256: str = "") -> SleeveD
 
 def reconcile_account(parts: Parts, progress: Progress) -> Progress:
     """Learn the end of every earlier order, then make ledger and broker agree."""
-    unresolved = recover(_desk(parts))
+    recover(_desk(parts))
     snapshot = _snapshot(parts)
-    manifest = parts.strategy.manifest
-    blocked = {order.symbol for order in unresolved}
-    certain = tuple(symbol for symbol in manifest.managed if symbol not in blocked)
-    notes = reconcile(Ledger(parts.store), snapshot, certain, manifest.profile)
+    profile = parts.strategy.manifest.profile
+    notes = reconcile(Ledger(parts.store), snapshot, _certain(parts), profile)
     return replace(progress, snapshot=snapshot, notes=progress.notes + notes)
 
 
@@ -188,7 +188,7 @@ def make_plan(parts: Parts, progress: Progress) -> Progress:
         return progress
     wanted = {t.symbol for t in target.targets if t.amount}
     held = {p.symbol for p in snapshot.positions}
-    symbols = tuple(s for s in target.universe if s in wanted or s in held)
+    symbols = sorted(s for s in target.universe if s in wanted or s in held)
     quotes = parts.broker.quotes(symbols) if symbols else {}
     pinned = None if progress.frame is None else progress.frame.capital_base_usd
     plan = plan_orders(
@@ -199,7 +199,7 @@ def make_plan(parts: Parts, progress: Progress) -> Progress:
         replace(parts.policy, pinned_base_usd=pinned),
         blocked={order.symbol: ReasonCode.ORDER_UNRESOLVED for order in _unfinished(parts)},
     )
-    return replace(progress, quotes=quotes, plan=plan)
+    return replace(progress, plan=plan)
 
 
 # ── 7 ──────────────────────────────────────────────────────────────────────────────────
@@ -210,25 +210,23 @@ def check_plan(parts: Parts, progress: Progress) -> Progress:
     plan = progress.plan
     if plan is None:
         return progress
-    verdicts = {leg.symbol: _may_send(parts, progress, leg) for leg in plan.legs}
-    for symbol, verdict in verdicts.items():
+    verdicts = {leg: _may_send(parts, progress, leg) for leg in plan.legs}
+    for leg, verdict in verdicts.items():
         if verdict.code is ReasonCode.PRICE_STALE:
             raise InputError(
                 f"{verdict.detail}; no order of the plan was sent.",
                 code=ReasonCode.PRICE_STALE,
-                symbol=symbol,
+                symbol=leg.symbol,
             )
-    refused = tuple(
-        Skipped(symbol, verdict.code, verdict.detail)
-        for symbol, verdict in verdicts.items()
-        if verdict.code is not None
+    return replace(
+        progress,
+        plan=replace(
+            plan,
+            sells=tuple(leg for leg in plan.sells if verdicts[leg].approved),
+            buys=tuple(leg for leg in plan.buys if verdicts[leg].approved),
+        ),
+        refused=tuple(_skipped(leg, v) for leg, v in verdicts.items() if not v.approved),
     )
-    passed = replace(
-        plan,
-        sells=tuple(leg for leg in plan.sells if verdicts[leg.symbol].approved),
-        buys=tuple(leg for leg in plan.buys if verdicts[leg.symbol].approved),
-    )
-    return replace(progress, plan=passed, refused=refused)
 
 
 def _may_send(parts: Parts, progress: Progress, leg: Leg) -> Verdict:
@@ -259,20 +257,33 @@ def execute_plan(parts: Parts, progress: Progress) -> Progress:
     may_send = partial(_may_send, parts, progress)
     refused = send(desk, progress.run_key, plan.sells, may_send)
     settle(desk)
-    confirmed = parts.broker.account().usable_cash_usd
-    funded = fund_buys(plan, confirmed, parts.broker.rules)
+    funded = fund_buys(plan, parts.broker.account().usable_cash_usd, parts.broker.rules)
+    notes = _unfilled_sells(parts, progress.run_key)
     refused += send(desk, progress.run_key, funded.buys, may_send)
     settle(desk)
     snapshot = _snapshot(parts)
-    blocked = {order.symbol for order in _unfinished(parts)}
-    certain = tuple(s for s in parts.strategy.manifest.managed if s not in blocked)
-    verify(Ledger(parts.store), snapshot, certain)
-    stopped = tuple(
-        Skipped(leg.symbol, verdict.code, verdict.detail)
-        for leg, verdict in refused
-        if verdict.code is not None
+    verify(Ledger(parts.store), snapshot, _certain(parts))
+    return replace(
+        progress,
+        plan=funded,
+        snapshot=snapshot,
+        refused=progress.refused + tuple(_skipped(leg, verdict) for leg, verdict in refused),
+        notes=progress.notes + notes,
     )
-    return replace(progress, plan=funded, snapshot=snapshot, refused=progress.refused + stopped)
+
+
+def _unfilled_sells(parts: Parts, run_key: str) -> tuple[str, ...]:
+    short = [
+        order.symbol
+        for order in Journal(parts.store, parts.clock).of_run(run_key)
+        if order.side is Side.SELL and order.status is not OrderStatus.FILLED
+    ]
+    code = ReasonCode.SELLS_UNFILLED
+    return (f"{code}: {', '.join(short)}. {code.meaning}",) if short else ()
+
+
+def _skipped(leg: Leg, verdict: Verdict) -> Skipped:
+    return Skipped(leg.symbol, verdict.code or ReasonCode.RISK_REJECTED, verdict.detail)
 
 
 # ── Shared by several steps ────────────────────────────────────────────────────────────
@@ -283,6 +294,12 @@ def _snapshot(parts: Parts) -> PortfolioSnapshot:
     return PortfolioSnapshot(
         broker.account(), broker.positions(), broker.open_orders(), parts.clock.now()
     )
+
+
+def _certain(parts: Parts) -> tuple[str, ...]:
+    """Return the managed symbols without an order whose fate is unknown."""
+    unknown = {order.symbol for order in _unfinished(parts)}
+    return tuple(symbol for symbol in parts.strategy.manifest.managed if symbol not in unknown)
 
 
 def _unfinished(parts: Parts) -> tuple[JournalOrder, ...]:
