@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -28,8 +29,17 @@ def test_an_axis_reaches_every_value_in_few_even_steps(values: list[float], coun
     assert scale.low == ticks[0] <= min(values) + 1e-6
     assert scale.high == ticks[-1] >= max(values) - 1e-6
     assert 2 <= len(ticks) <= count + 2
-    steps = [after - before for before, after in zip(ticks, ticks[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(ticks)]
+    assert min(steps) > 0
     assert steps == pytest.approx([steps[0]] * len(steps), rel=1e-4)
+
+
+@pytest.mark.parametrize("values", [[0.0, 1e-12], [100.0], [0.0], [-5.0, -5.0]])
+def test_an_axis_of_almost_nothing_still_has_a_length(values: list[float]) -> None:
+    scale, _ = charts.nice_scale(values)
+
+    assert scale.low < scale.high
+    assert 0 <= scale.y(values[0]) <= charts.HEIGHT
 
 
 def test_an_axis_can_be_made_to_reach_zero() -> None:

@@ -30,7 +30,7 @@ def main(report: Path) -> None:
         )
         page.goto(report.resolve().as_uri())
         end = page.locator(".anatomy").bounding_box()
-        head = {"x": 0, "y": 0, "width": _WIDTH, "height": _bottom(end) + _MARGIN}
+        head = FloatRect(x=0, y=0, width=_WIDTH, height=_bottom(end) + _MARGIN)
         for scheme in ("dark", "light"):
             page.emulate_media(color_scheme=scheme)
             page.wait_for_timeout(_TRANSITION_MS)

@@ -59,10 +59,15 @@ class Runtime:
         if not (dry_run or self.parts.mode is ExecutionMode.DRY_RUN):
             return run_cycle(self.parts, request)
         with self._scratch() as scratch:
+            self._prepare(scratch)
+            return run_cycle(self._rehearsal(scratch), request)
+
+    def _prepare(self, scratch: Store) -> None:
+        """Make `scratch` know what the live store knows, unless a dry run is working on it."""
+        with _lease(self.settings, ExecutionMode.DRY_RUN).held():
             scratch.clear()
             if self.parts.mode is not ExecutionMode.DRY_RUN or self.parts.store.read_only:
                 scratch.seed_from(self.parts.store)
-            return run_cycle(self._rehearsal(scratch), request)
 
     def _rehearsal(self, scratch: Store) -> Parts:
         """Return the same parts on a scratch copy of the store and a virtual book."""
@@ -123,7 +128,6 @@ def open_runtime(settings: Settings) -> Runtime:
     strategy = load_catalog().strategy(settings.strategy_profile, settings.strategy_config_path)
     require_allowed(strategy.manifest, settings.execution_mode)
     calendar = xnys()
-    store = _open_store(settings)
     market = open_market(settings.simulated_market)
     clock = _simulated_clock(settings, market, calendar)
     broker = SimulatedBroker(
@@ -138,6 +142,7 @@ def open_runtime(settings: Settings) -> Runtime:
     )
     if broker.last_event_at is not None and broker.last_event_at > clock.now():
         clock.advance_to(broker.last_event_at)  # the account has lived on; so has its market
+    store = _open_store(settings)
     parts = Parts(
         platform=settings.platform.value,
         account=_alias(settings),

@@ -1,7 +1,7 @@
-"""One canonical JSON form for every contract: same value, same bytes.
+"""One canonical JSON form for every contract: same digits, same bytes.
 
-Decimals, dates and enums are written as strings, equal Decimals as the same one; keys are sorted;
-no value is lost on the way back.
+Decimals, dates and enums are written as strings, a Decimal with every digit it has; keys are
+sorted; nothing is lost on the way back.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def encode(value: object) -> Any:  # noqa: ANN401 (JSON has no narrower type)
     if isinstance(value, str):
         return value
     if isinstance(value, Decimal):
-        return _plain(value)
+        return format(value, "f")
     if isinstance(value, date):  # a datetime is a date as well
         return value.isoformat()
     if is_dataclass(value):
@@ -74,13 +74,6 @@ def decode(kind: type[T], data: object) -> T:
         raise
     except (TypeError, ValueError, ArithmeticError) as error:
         raise ContractError(f"not a stored {kind.__name__}: {error}") from error
-
-
-def _plain(value: Decimal) -> str:
-    text = format(value, "f")
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
 
 
 def _decode(kind: Any, data: Any) -> Any:  # noqa: ANN401 (walks arbitrary type hints)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -46,6 +46,14 @@ class Ledger:
             totals[holding.symbol] = totals.get(holding.symbol, _ZERO) + holding.quantity
         return totals
 
+    def is_new(self) -> bool:
+        """Tell whether nothing was ever held or traded here: the first look at an account."""
+        with self._store.begin() as connection:
+            return all(
+                connection.execute(select(table).limit(1)).first() is None
+                for table in (holdings, fills)
+            )
+
     def book(self, executions: Sequence[Fill], sleeve: str) -> int:
         """Book fills of our own orders into `sleeve`, each exactly once.
 
@@ -82,10 +90,8 @@ class Ledger:
     def adopt(self, quantities: Mapping[str, Decimal], sleeve: str) -> None:
         """Make `sleeve` hold exactly `quantities` of those symbols; their cost is unknown (0)."""
         with self._store.begin() as connection:
-            held = {h.symbol: h for h in _read(connection) if h.sleeve == sleeve}
             for symbol, quantity in quantities.items():
-                before = held.get(symbol, Holding(sleeve, symbol, _ZERO, _ZERO))
-                _write(connection, Holding(sleeve, symbol, quantity, before.cost_usd))
+                _write(connection, Holding(sleeve, symbol, quantity, _ZERO))
 
     def move(self, symbols: Sequence[str], sleeve: str) -> tuple[str, ...]:
         """Give every share of `symbols` to `sleeve`, with its cost; return what moved."""
@@ -109,13 +115,13 @@ class Ledger:
 
 
 def _apply(connection: Connection, fill: Fill, sleeve: str) -> None:
-    held = _find(connection, sleeve, fill.symbol)
+    held = _owner(connection, fill, sleeve)
     if fill.side is Side.BUY:
         cost = held.cost_usd + fill.quantity * fill.price_usd + fill.fee_usd
-        after = Holding(sleeve, fill.symbol, held.quantity + fill.quantity, cost)
+        after = replace(held, quantity=held.quantity + fill.quantity, cost_usd=cost)
     elif fill.quantity <= held.quantity:
         left = held.quantity - fill.quantity
-        after = Holding(sleeve, fill.symbol, left, held.cost_usd * left / held.quantity)
+        after = replace(held, quantity=left, cost_usd=held.cost_usd * left / held.quantity)
     else:
         raise ReconciliationError(
             f"A sale of {fill.quantity} {fill.symbol} exceeds the {held.quantity} in the ledger. "
@@ -125,6 +131,19 @@ def _apply(connection: Connection, fill: Fill, sleeve: str) -> None:
             symbol=fill.symbol,
         )
     _write(connection, after)
+
+
+def _owner(connection: Connection, fill: Fill, sleeve: str) -> Holding:
+    """Return the holding that `fill` changes.
+
+    A late sale that another strategy ordered before this one took over comes out of the sleeve
+    that still holds its shares.
+    """
+    held = _find(connection, sleeve, fill.symbol)
+    if fill.side is Side.BUY or fill.quantity <= held.quantity:
+        return held
+    others = (h for h in _read(connection) if h.symbol == fill.symbol)
+    return next((h for h in others if fill.quantity <= h.quantity), held)
 
 
 def _read(connection: Connection) -> tuple[Holding, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 from quant_platform_kit.contracts import PortfolioSnapshot
@@ -13,14 +13,29 @@ _ZERO = Decimal(0)
 
 
 def reconcile(
-    ledger: Ledger, snapshot: PortfolioSnapshot, managed: Sequence[str], sleeve: str
+    ledger: Ledger,
+    snapshot: PortfolioSnapshot,
+    managed: Sequence[str],
+    sleeve: str,
+    *,
+    unsettled: Collection[str] = (),
 ) -> tuple[str, ...]:
     """Make the ledger agree with the broker where that is safe, and stop where it is not.
 
-    Requires that every order's end is known and its fills are booked. On the first look at an
-    account its managed holdings open the sleeve's book. Later, holdings outside the managed
-    universe are copied from the broker (a person trades them); a difference in a managed symbol
-    stops the run, since either the broker's answer or our book is wrong.
+    On the first look at an account its managed holdings open the sleeve's book. Later, holdings
+    outside the managed universe are copied from the broker (a person trades them); a difference
+    in a managed symbol stops the run, since either the broker's answer or our book is wrong.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    snapshot : PortfolioSnapshot
+    managed : sequence of str
+        Symbols of the sleeve.
+    sleeve : str
+    unsettled : collection of str
+        Symbols of orders whose end is not known: fills may still be booked, so a difference says
+        nothing yet and nothing is copied, moved or refused.
 
     Returns
     -------
@@ -35,25 +50,26 @@ def reconcile(
     broker = snapshot.quantities()
     book = ledger.quantities()
     _refuse_the_impossible(snapshot, book)
+    certain = [symbol for symbol in managed if symbol not in unsettled]
     notes: list[str] = []
-    if not book:
-        opening = {symbol: broker[symbol] for symbol in managed if broker.get(symbol)}
+    if ledger.is_new():
+        opening = {symbol: broker[symbol] for symbol in certain if broker.get(symbol)}
         if opening:
             ledger.adopt(opening, sleeve)
             notes.append("opening balance adopted: " + ", ".join(sorted(opening)))
         book = ledger.quantities()
-    managed_set = frozenset(managed)
+    ours = frozenset(managed).union(unsettled)
     loose = {
         symbol: broker.get(symbol, _ZERO)
         for symbol in sorted(broker.keys() | book.keys())
-        if symbol not in managed_set and broker.get(symbol, _ZERO) != book.get(symbol, _ZERO)
+        if symbol not in ours and broker.get(symbol, _ZERO) != book.get(symbol, _ZERO)
     }
     if loose:
         ledger.move(tuple(loose), UNMANAGED)
         ledger.adopt(loose, UNMANAGED)
         notes.append("unmanaged holdings follow the broker: " + ", ".join(loose))
-    verify(ledger, snapshot, managed)
-    moved = ledger.move(managed, sleeve)
+    verify(ledger, snapshot, certain)
+    moved = ledger.move(certain, sleeve)
     if moved:
         notes.append(f"now managed by {sleeve}: " + ", ".join(moved))
     return tuple(notes)

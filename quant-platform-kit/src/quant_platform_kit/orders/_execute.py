@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from quant_platform_kit.brokers import Broker
 from quant_platform_kit.contracts import Fill, Leg, OrderStatus, SubmitOutcome, Verdict
-from quant_platform_kit.errors import ReasonCode
+from quant_platform_kit.errors import BrokerAnswerError, ReasonCode
 from quant_platform_kit.market import Clock
 from quant_platform_kit.orders._journal import Journal, JournalOrder
 
@@ -120,6 +120,13 @@ def _still_working(desk: Desk) -> tuple[JournalOrder, ...]:
 def _learn(desk: Desk, order: JournalOrder) -> None:
     """Ask the broker about one order and record the answer; its fills are booked before its end."""
     seen = desk.broker.find_order(order.client_id)
+    if seen is None and order.broker_order_id is not None:
+        raise BrokerAnswerError(
+            f"The broker took the order {order.client_id} for {order.symbol} as "
+            f"{order.broker_order_id}, and now does not know it. What became of it is unknown and "
+            "nothing more was sent. Look for the order at the broker, then run again.",
+            symbol=order.symbol,
+        )
     if seen is None:
         desk.journal.mark(
             order.client_id,

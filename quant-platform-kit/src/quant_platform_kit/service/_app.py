@@ -13,10 +13,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Flask, Response, current_app, request
+from werkzeug.exceptions import InternalServerError
 
 from quant_platform_kit import __version__
 from quant_platform_kit.contracts import CycleReport, CycleRequest, Outcome, canonical, decode
-from quant_platform_kit.errors import ContractError, PlatformError, SlotBusy
+from quant_platform_kit.errors import ContractError, PlatformError, ReasonCode, SlotBusy
 from quant_platform_kit.service._logging import configure_logging
 from quant_platform_kit.settings import Settings, load_settings
 
@@ -48,6 +49,7 @@ def create_app(platform: str, environ: Mapping[str, str] | None = None) -> Flask
     app.extensions[_EXTENSION] = _LazyRuntime(settings)
     app.register_blueprint(_routes)
     app.register_error_handler(PlatformError, _refusal)
+    app.register_error_handler(InternalServerError, _defect)
     return app
 
 
@@ -71,8 +73,9 @@ class _LazyRuntime:
 @_routes.post("/run")
 def run() -> Response:
     """Run one slot; a slot that has run answers with its first report."""
+    wanted = _cycle_request()
     runtime = _lazy().get()
-    result = runtime.run(_cycle_request())
+    result = runtime.run(wanted)
     body = {
         "repeated": result.repeated,
         "report": result.report,
@@ -120,7 +123,7 @@ def _cycle_request() -> CycleRequest:
         return CycleRequest()
     try:
         body = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ContractError(f"The body is not JSON: {error}. Nothing was run.") from error
     if not isinstance(body, dict):
         raise ContractError('The body must be a JSON object such as {"slot": "close"}.')
@@ -142,6 +145,15 @@ def _refusal(error: PlatformError) -> Response:
     else:
         status = HTTPStatus.SERVICE_UNAVAILABLE
     return _answer({"error": {"code": error.code, "message": error.message}}, status)
+
+
+def _defect(_error: InternalServerError) -> Response:
+    message = (
+        "The service met a defect; its log says where. Whether orders were sent is on record: "
+        "ask for the slot again, and it resolves them before anything else."
+    )
+    body = {"error": {"code": ReasonCode.UNEXPECTED, "message": message}}
+    return _answer(body, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def _answer(body: Any, status: HTTPStatus) -> Response:  # noqa: ANN401 (any contract)

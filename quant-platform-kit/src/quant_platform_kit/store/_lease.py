@@ -6,8 +6,9 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
-from quant_platform_kit.errors import SlotBusy
+from quant_platform_kit.errors import ReasonCode, SlotBusy, TransientError
 
 
 class AccountLease:
@@ -28,9 +29,10 @@ class AccountLease:
         ------
         SlotBusy
             At once, when another run holds it.
+        TransientError
+            When the file cannot be opened; nothing was sent to the broker.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a") as handle:
+        with self._opened() as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
@@ -39,3 +41,14 @@ class AccountLease:
                     "Ask again when it has ended: the same slot then answers with its report."
                 ) from error
             yield
+
+    def _opened(self) -> TextIO:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            return self._path.open("a")
+        except OSError as error:
+            raise TransientError(
+                f"The lease {self._path.name} cannot be opened ({error.strerror}); no order was "
+                "sent. Check that the state folder exists and is writable.",
+                code=ReasonCode.STORE_UNAVAILABLE,
+            ) from error

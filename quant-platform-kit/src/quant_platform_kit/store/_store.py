@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
+from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, insert, select
+from sqlalchemy.exc import DatabaseError
 
 from quant_platform_kit.errors import ReasonCode, TransientError
 from quant_platform_kit.store._tables import fills, gate, holdings, metadata, orders, runs
@@ -41,24 +42,20 @@ class Store:
         TransientError
             When the file cannot be opened; nothing was sent to the broker.
         """
-        if not read_only:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        mode = "ro" if read_only else "rwc"
-        engine = create_engine(
-            f"sqlite:///file:{path}?mode={mode}&uri=true", connect_args={"timeout": 10}
-        )
-        if not read_only:
-            event.listen(engine, "connect", _durable)
+        engine = create_engine(_url(path, read_only=read_only), connect_args={"timeout": 10})
         store = cls(engine, read_only=read_only)
         try:
             if not read_only:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                event.listen(engine, "connect", _durable)
                 metadata.create_all(engine)
             with store.begin() as connection:
                 connection.execute(select(gate.c.mode))
-        except OperationalError as error:
+        except (DatabaseError, OSError) as error:
             engine.dispose()
+            cause = error.orig if isinstance(error, DatabaseError) else error.strerror
             raise TransientError(
-                f"The store {path.name} cannot be opened ({error.orig}); no order was sent. "
+                f"The store {path.name} cannot be opened ({cause}); no order was sent. "
                 "Check that the state folder exists, is writable and has space.",
                 code=ReasonCode.STORE_UNAVAILABLE,
             ) from error
@@ -87,6 +84,14 @@ class Store:
     def close(self) -> None:
         """Release every connection."""
         self.engine.dispose()
+
+
+def _url(path: Path, *, read_only: bool) -> URL:
+    # SQLite reads the name as a URI: a '?', '#' or '%' of the path must not be taken for its parts.
+    mode = "ro" if read_only else "rwc"
+    return URL.create(
+        "sqlite", database=f"file:{quote(str(path))}", query={"mode": mode, "uri": "true"}
+    )
 
 
 def _durable(connection: object, _record: object) -> None:

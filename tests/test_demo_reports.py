@@ -206,7 +206,7 @@ def test_an_order_is_explained_from_the_wish_to_the_fill(reports: list[CycleRepo
     said = {step.name: f"{step.before}{step.result}{step.after} ({step.source})" for step in steps}
     assert said == {
         "Wish": "83.94% of $8,000.00 = $6,715.50 (asked by spy_macd_vixy)",
-        "Exact size": "$6,715.50 ÷ $111.00 = 60.5 shares (price of 31 Oct 2022, 15:30 New York)",
+        "Exact shares": "$6,715.50 ÷ $111.00 = 60.5 (price of 31 Oct 2022, 15:30 New York)",
         "Whole shares": "60 (rounding leaves $55.50 in cash)",
         "Held before": "0 · 0.00% (worth $0.00)",
         "Order": "buy 60 (not limited by anything)",

@@ -1,0 +1,65 @@
+"""What each service is told: its variables, and nothing more."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from datetime import date
+from pathlib import Path
+
+from demo._accounts import DemoAccount
+from demo._data import DemoMarket
+
+
+def service_settings(
+    account: DemoAccount, market: DemoMarket, folder: Path, first_session: date, commit: str
+) -> dict[str, str]:
+    """Return the variables that make a service look after `account`.
+
+    Parameters
+    ----------
+    account : DemoAccount
+    market : DemoMarket
+    folder : Path
+        Gets the service's state and, where the profile reads them, its feature snapshots.
+    first_session : date
+        Session at which the simulated market starts.
+    commit : str
+        What heartbeats name as the deployed code; may be empty.
+    """
+    prefix = account.platform.upper()
+    settings = {
+        "STRATEGY_PROFILE": account.profile,
+        "EXECUTION_MODE": "paper",
+        f"{prefix}_STRATEGY_CONFIG_PATH": str(account.config_path),
+        "QPK_ACCOUNT_ID": account.account_id,
+        "QPK_COMMIT": commit,
+        "QPK_LANGUAGES": "en,zh",
+        "QPK_STATE_DIR": str(folder / "state"),
+        "QPK_SIMULATED_MARKET": market.setting,
+        "QPK_SIMULATED_CASH_USD": str(account.opening_cash_usd),
+        "QPK_SIMULATED_START": first_session.isoformat(),
+    }
+    if account.reads_snapshot:
+        settings[f"{prefix}_FEATURE_SNAPSHOT_PATH"] = str(snapshot_folder(folder))
+    return settings
+
+
+def snapshot_folder(folder: Path) -> Path:
+    """Return where the snapshots of the account in `folder` are published."""
+    return folder / "snapshots"
+
+
+def source_commit() -> str:
+    """Return the commit of the working tree; empty where there is no git or no commit."""
+    git = shutil.which("git")
+    if git is None:
+        return ""
+    answer = subprocess.run(
+        [git, "rev-parse", "--verify", "--quiet", "HEAD"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return answer.stdout.strip()
