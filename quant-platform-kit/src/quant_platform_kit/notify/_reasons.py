@@ -11,7 +11,7 @@ from quant_platform_kit.notify._messages import check_language
 _ZH: Mapping[ReasonCode, str] = MappingProxyType(
     {
         # The slot
-            ReasonCode.CALENDAR_UNREADABLE: "交易日历无法给出当天的信息。",
+        ReasonCode.CALENDAR_UNREADABLE: "交易日历无法给出当天的信息。",
         ReasonCode.LEASE_HELD: "该账户的另一次运行正在进行。",
         ReasonCode.MARKET_CLOSED: "交易所当日休市。",
         ReasonCode.OUTSIDE_WINDOW: "当日开市，但不在该时段的执行窗口内。",
