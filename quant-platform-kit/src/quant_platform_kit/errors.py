@@ -102,6 +102,7 @@ class ReasonCode(StrEnum):
     BELOW_LOT = "BELOW_LOT", "The difference is smaller than one tradable lot."
     BELOW_MINIMUM = "BELOW_MINIMUM", "The difference is smaller than the minimum trade."
     CAPITAL_ZERO = "CAPITAL_ZERO", "There is no capital to allocate; nothing was traded."
+    BUY_ONLY = "BUY_ONLY", "The strategy never sells; the holding above its target is kept."
     CASH_SHORT = "CASH_SHORT", "Confirmed cash does not pay for the whole purchase."
     FOREIGN_ORDER = "FOREIGN_ORDER", "A working order that is not ours blocks its symbol."
     PRICE_MISSING = "PRICE_MISSING", "A symbol has no usable price; the whole plan is refused."

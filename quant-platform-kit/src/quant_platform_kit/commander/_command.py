@@ -180,4 +180,6 @@ def _combine_hints(sleeves: Sequence[Sleeve]) -> ExecutionHints:
             (sleeve.weight * sleeve.hints.cash_reserve_ratio for sleeve in sleeves), _ZERO
         ),
         min_trade_usd=min(sleeve.hints.min_trade_usd for sleeve in sleeves),
+        # Nothing here tells whose shares a sale would be, so one that never sells keeps all.
+        buy_only=any(sleeve.hints.buy_only for sleeve in sleeves),
     )

@@ -18,6 +18,7 @@ from quant_platform_kit.contracts._validate import (
 )
 
 _LANGUAGES = ("en", "zh")
+_COLUMNS = ("open", "high", "low", "close", "volume")
 
 
 class Cadence(StrEnum):
@@ -42,6 +43,16 @@ class InputMode(StrEnum):
     SNAPSHOT = "snapshot"
 
 
+class Role(StrEnum):
+    """What a profile is for, in an account of several."""
+
+    GROWTH = "growth"
+    DEFENSIVE = "defensive"
+    INCOME = "income"
+    ACCUMULATION = "accumulation"
+    EXAMPLE = "example"
+
+
 class ProfileStatus(StrEnum):
     """The ladder a profile climbs; paper and live need at least PAPER and RUNTIME_ENABLED."""
 
@@ -53,11 +64,15 @@ class ProfileStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HistoryInput:
-    """Daily bars a strategy needs: every symbol, at least `sessions` complete sessions."""
+    """Daily bars a strategy needs: every symbol, at least `sessions` complete sessions.
+
+    `columns` are those it reads, of open, high, low, close and volume.
+    """
 
     symbols: tuple[str, ...]
     sessions: int
     adjustment: Adjustment = Adjustment.TOTAL_RETURN
+    columns: tuple[str, ...] = ("close",)
 
     def __post_init__(self) -> None:
         """Refuse an empty or repeated list, or no sessions."""
@@ -68,6 +83,8 @@ class HistoryInput:
         check_unique(self, "symbols", self.symbols)
         if self.sessions < 1:
             raise refuse(self, "sessions", self.sessions, "at least one session")
+        if "close" not in self.columns or not set(self.columns) <= set(_COLUMNS):
+            raise refuse(self, "columns", self.columns, f"close, and others of {_COLUMNS}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +119,14 @@ class ExecutionHints:
         Share of the sleeve's capital that never buys anything.
     min_trade_usd : Decimal
         Smaller differences are left alone, but a zero target always sells.
+    buy_only : bool
+        No share is ever sold, whatever the targets say.
     """
 
     rebalance_threshold_ratio: Decimal = ZERO
     cash_reserve_ratio: Decimal = ZERO
     min_trade_usd: Decimal = ZERO
+    buy_only: bool = False
 
     def __post_init__(self) -> None:
         """Refuse ratios outside [0, 1)."""
@@ -141,6 +161,11 @@ class StrategyManifest:
         The complete managed universe: a managed symbol absent from a REBALANCE means zero.
     history, snapshot : optional
         Declared inputs. The input mode follows from them.
+    reads_portfolio : bool
+        Whether the decision depends on what the sleeve holds in dollars.
+    role : Role
+    domain : str
+        The market it allocates; a platform that does not serve it cannot run it.
     hints : ExecutionHints
     icon : str
         One character for tables and messages.
@@ -158,6 +183,9 @@ class StrategyManifest:
     safe_haven: str | None = None
     history: HistoryInput | None = None
     snapshot: SnapshotInput | None = None
+    reads_portfolio: bool = False
+    role: Role = Role.GROWTH
+    domain: str = "us_equity"
     hints: ExecutionHints = ExecutionHints()
     icon: str = "•"
 

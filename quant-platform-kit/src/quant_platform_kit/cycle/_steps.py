@@ -126,7 +126,8 @@ def _sleeve_view(parts: Parts) -> SleeveView:
     held = {s: q for s, q in snapshot.quantities().items() if s in managed}
     quotes = parts.broker.quotes(tuple(held)) if held else {}
     base = capital_base(snapshot, managed, quotes, parts.policy)
-    return SleeveView(held, snapshot.account.usable_cash_usd, base)
+    values = {symbol: quantity * quotes[symbol].price_usd for symbol, quantity in held.items()}
+    return SleeveView(held, values, snapshot.account.usable_cash_usd, base)
 
 
 # ── 3 ──────────────────────────────────────────────────────────────────────────────────

@@ -175,6 +175,9 @@ def _checked(
             symbol,
             f"has {len(complete)} sessions of the {need.sessions} declared",
         )
+    lacking = [name for name in need.columns if getattr(complete, name) is None]
+    if lacking:
+        raise _fault(ReasonCode.HISTORY_MISSING, symbol, f"has no {' and no '.join(lacking)}")
     declared = complete.tail(need.sessions)
     _check_every_session(declared, calendar)
     return declared

@@ -50,6 +50,7 @@ _ZH: Mapping[ReasonCode, str] = MappingProxyType(
         ReasonCode.BELOW_LOT: "差额不足一个最小交易单位。",
         ReasonCode.BELOW_MINIMUM: "差额低于最小交易金额。",
         ReasonCode.CAPITAL_ZERO: "没有可分配的资金，未做任何交易。",
+        ReasonCode.BUY_ONLY: "该策略从不卖出，超出目标的持仓予以保留。",
         ReasonCode.CASH_SHORT: "已确认的现金不足以支付全部买入。",
         ReasonCode.FOREIGN_ORDER: "存在非本系统的挂单，该标的暂停交易。",
         ReasonCode.PRICE_MISSING: "某标的没有可用价格，整个计划作废。",

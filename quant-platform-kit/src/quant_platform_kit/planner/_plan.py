@@ -144,6 +144,7 @@ def _scale(target: TargetPortfolio, base: Decimal, rules: TradingRules) -> Scale
         band_usd=hints.rebalance_threshold_ratio * base,
         least_trade_usd=max(hints.min_trade_usd, rules.minimum_notional_usd),
         least_exit_usd=rules.minimum_notional_usd,
+        buy_only=hints.buy_only,
     )
 
 

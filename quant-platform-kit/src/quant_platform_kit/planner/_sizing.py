@@ -26,6 +26,8 @@ class Scale:
         The smallest trade of the strategy or the broker, whichever is larger.
     least_exit_usd : Decimal
         The smallest trade of the broker, which alone can keep an unwanted holding.
+    buy_only : bool
+        Whether a holding above its target is kept.
     """
 
     unit_usd: Decimal
@@ -33,6 +35,7 @@ class Scale:
     band_usd: Decimal
     least_trade_usd: Decimal
     least_exit_usd: Decimal
+    buy_only: bool = False
 
 
 def size_order(
@@ -57,6 +60,9 @@ def size_order(
         band_usd, least_usd = scale.band_usd, scale.least_trade_usd
     if not quantity:
         return _no_difference(symbol, exact, wished, held, scale.lot_shares)
+    if scale.buy_only and wished < held:
+        detail = f"holds {held:f}, exact target {exact:.4f}"
+        return Skipped(symbol, ReasonCode.BUY_ONLY, detail)
     if abs(target_usd - current_usd) <= band_usd:
         return _too_small(
             symbol,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -23,9 +23,20 @@ class StrategyConfig(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class SleeveView:
-    """What the strategy's own sleeve holds: shares by symbol, and dollars."""
+    """What the strategy's own sleeve holds.
+
+    Parameters
+    ----------
+    quantities, values_usd : mapping of str to Decimal
+        Shares, and their worth at the present quotes, of every managed symbol that is held.
+    cash_usd : Decimal
+        What may pay for purchases now.
+    equity_usd : Decimal
+        The sleeve's capital base: usable cash above the floor and the managed holdings.
+    """
 
     quantities: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
+    values_usd: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
     cash_usd: Decimal = Decimal(0)
     equity_usd: Decimal = Decimal(0)
 
@@ -73,5 +84,5 @@ class StrategyModule(Protocol):
     def manifest(self, config: Any) -> StrategyManifest:  # noqa: ANN401 (each profile's own Config)
         """Return what the profile declares under `config`."""
 
-    def decide(self, context: StrategyContext) -> Decision:
-        """Return the decision for `context.session`."""
+    def decide(self, context: StrategyContext) -> Decision | Awaitable[Decision]:
+        """Return the decision for `context.session`; it may be a coroutine function."""
