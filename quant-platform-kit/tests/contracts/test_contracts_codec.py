@@ -1,4 +1,4 @@
-"""The canonical JSON form: nothing is lost, nothing is guessed, the same digits are the same text."""
+"""The canonical JSON form: nothing is lost, nothing is guessed; same digits, same text."""
 
 from __future__ import annotations
 

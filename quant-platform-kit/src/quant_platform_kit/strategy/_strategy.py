@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -30,13 +30,13 @@ class Strategy:
     manifest : StrategyManifest
         What the profile declares under `config`.
     decide : callable
-        The profile's pure decision function.
+        The profile's pure decision function, or a coroutine function.
     """
 
     module_name: str
     config: StrategyConfig
     manifest: StrategyManifest
-    decide: Callable[[StrategyContext], Decision]
+    decide: Callable[[StrategyContext], Decision | Awaitable[Decision]]
 
     @property
     def config_sha256(self) -> str:
