@@ -21,7 +21,13 @@ from demo._history import AccountHistory, histories
 from demo._replay import replay
 from demo._report import render
 from demo._services import STOPPING_SIGNALS, Fleet
-from demo._settings import service_settings, snapshot_folder, source_commit
+from demo._settings import (
+    ENVIRONMENT_FILE,
+    service_settings,
+    snapshot_folder,
+    source_commit,
+    write_environment,
+)
 from demo._snapshots import Publisher
 from demo._workplace import workplace
 from quant_platform_kit.errors import PlatformError
@@ -74,6 +80,9 @@ def _run(console: Console, folder: Path, months: int, *, serve: bool) -> int:
         )
         for account in ACCOUNTS
     }
+    for account in ACCOUNTS:
+        home = homes[account.platform]
+        write_environment(settings[account.platform], home / ENVIRONMENT_FILE)
     terminal.print_opening(console, ACCOUNTS, len(sessions))
     with Fleet(ACCOUNTS, folder, settings) as fleet:
         with terminal.ReplayDisplay(console, len(ACCOUNTS), len(sessions)) as display:
@@ -104,6 +113,12 @@ def _publish(
     report = folder / "report.html"
     report.write_text(render(accounts, checks, market), encoding="utf-8")
     console.print(f"\nReport: [bold]{report}[/]", soft_wrap=True)
+    first = folder / ACCOUNTS[0].platform / ENVIRONMENT_FILE
+    console.print(
+        f"By hand: set -a; . {first}; .venv/bin/qpk show --platform {ACCOUNTS[0].platform}",
+        soft_wrap=True,
+        markup=False,
+    )
 
 
 def _serve(console: Console, fleet: Fleet, last: date) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
 from demo._accounts import DemoAccount
 from demo._data import DemoMarket
+
+ENVIRONMENT_FILE = "service.env"
+"""The variables of a service, in its account's folder."""
 
 
 def service_settings(
@@ -48,6 +53,12 @@ def service_settings(
 def snapshot_folder(folder: Path) -> Path:
     """Return where the snapshots of the account in `folder` are published."""
     return folder / "snapshots"
+
+
+def write_environment(settings: Mapping[str, str], path: Path) -> None:
+    """Write `settings` as a file that a shell can read, for whoever wants to look with `qpk`."""
+    lines = [f"{name}={shlex.quote(value)}\n" for name, value in sorted(settings.items())]
+    path.write_text("".join(lines), encoding="utf-8")
 
 
 def source_commit() -> str:
