@@ -28,7 +28,7 @@ from quant_platform_kit.contracts import (
     TargetMode,
     TradingRules,
 )
-from quant_platform_kit.cycle import CycleResult, Parts, run_cycle
+from quant_platform_kit.cycle import CycleResult, Parts, SleevePart, run_cycle
 from quant_platform_kit.ledger import Ledger
 from quant_platform_kit.market import BarFrame, SimulatedClock, SlotWindow, xnys
 from quant_platform_kit.notify import Outbox
@@ -125,7 +125,9 @@ class House:
             platform="ibkr",
             account="ibkr-test",
             mode=self.mode,
-            strategy=Strategy("tests.script", StrategyConfig(), self.declared, self.script),
+            sleeves=(
+                SleevePart(Strategy("tests.script", StrategyConfig(), self.declared, self.script)),
+            ),
             broker=self.broker,
             store=self.store,
             lease=AccountLease(self.folder / "paper.lock"),

@@ -18,19 +18,27 @@ if TYPE_CHECKING:
     import pytest
 
 INVESTED = Decision.weights({"SIM_A": 0.5, "SIM_B": 0.5})
+WEDNESDAY = date(2020, 3, 4)
 SUNDAY = date(2020, 3, 8)
 
 
-def test_a17_a_difference_in_a_managed_symbol_stops_the_run(tmp_path: Path) -> None:
-    house = House(tmp_path, always(INVESTED))
+def test_a_difference_in_a_managed_symbol_locks_it_and_agreement_unlocks_it(
+    tmp_path: Path,
+) -> None:
+    sold = Decision.weights({"SIM_C": 0.5})
+    house = House(tmp_path, by_session({MONDAY: INVESTED, TUESDAY: sold, WEDNESDAY: sold}))
     house.run(MONDAY)
     house.sell_by_hand("SIM_A", 7)
-    before = house.holdings()
+
     report = house.run(TUESDAY)
-    assert (report.outcome, report.code) == (Outcome.FAILED, ReasonCode.QUANTITY_MISMATCH)
-    assert "SIM_A (broker" in report.reason
-    assert report.orders == ()
-    assert house.holdings() == before
+
+    assert any(note.startswith("QUANTITY_MISMATCH: SIM_A") for note in report.notes)
+    assert [s.symbol for s in report.skipped if s.code is ReasonCode.QUANTITY_MISMATCH] == ["SIM_A"]
+    assert {order.symbol for order in report.orders} == {"SIM_B", "SIM_C"}
+
+    house.buy_by_hand("SIM_A", 7)
+    assert {order.symbol for order in house.run(WEDNESDAY).orders} >= {"SIM_A"}
+    assert house.ledger() == house.holdings()
 
 
 def test_live_mode_refuses_a_simulated_broker(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from quant_platform_kit.contracts import (
     Heartbeat,
     TradingRules,
 )
-from quant_platform_kit.cycle import DRY_RUN_SUFFIX, CycleResult, Parts, run_cycle
+from quant_platform_kit.cycle import DRY_RUN_SUFFIX, CycleResult, Parts, SleevePart, run_cycle
 from quant_platform_kit.errors import SettingsError
 from quant_platform_kit.inputs import SnapshotSource
 from quant_platform_kit.market import ExchangeCalendar, SimulatedClock, SlotWindow, xnys
@@ -108,7 +108,11 @@ class Runtime:
 
     def find_orders(self, text: str) -> tuple[JournalOrder, ...]:
         """Return orders whose client id starts with `text`, or whose broker id is `text`."""
-        return Journal(self.parts.store, self.parts.clock).find(text)
+        found = Journal(self.parts.store, self.parts.clock).find(text)
+        if found:
+            return found
+        with self._scratch() as scratch:  # a dry run's orders are kept until the next one
+            return Journal(scratch, self.parts.clock).find(text)
 
     def close(self) -> None:
         """Release the store."""
@@ -125,7 +129,8 @@ def open_runtime(settings: Settings) -> Runtime:
     RefuseRun
         When the profile is unknown or not allowed in the mode.
     """
-    strategy = load_catalog().strategy(settings.strategy_profile, settings.strategy_config_path)
+    catalog = load_catalog(settings.strategies_dir)
+    strategy = catalog.strategy(settings.strategy_profile, settings.strategy_config_path)
     require_allowed(strategy.manifest, settings.execution_mode)
     calendar = xnys()
     market = open_market(settings.simulated_market)
@@ -147,7 +152,7 @@ def open_runtime(settings: Settings) -> Runtime:
         platform=settings.platform.value,
         account=_alias(settings),
         mode=settings.execution_mode,
-        strategy=strategy,
+        sleeves=(SleevePart(strategy, snapshots=_snapshots(settings)),),
         broker=broker,
         store=store,
         lease=_lease(settings, settings.execution_mode),
@@ -156,12 +161,12 @@ def open_runtime(settings: Settings) -> Runtime:
         outbox=Outbox(store, settings.notify_urls, clock),
         languages=settings.languages,
         policy=CapitalPolicy(settings.cash_floor_usd, settings.capital_limit_usd),
-        snapshots=_snapshots(settings),
         replay=_Replay(clock),
         fill_deadline_secs=settings.fill_deadline_secs,
         strategy_timeout_secs=settings.strategy_timeout_secs,
         versions=_versions(strategy),
         commit=settings.commit,
+        reconciliation_output=settings.reconciliation_output_path,
     )
     return Runtime(settings, parts)
 
@@ -215,9 +220,14 @@ def _snapshots(settings: Settings) -> SnapshotSource | None:
 
 
 def _alias(settings: Settings) -> str:
-    """Name the account without its number: keys, reports and messages travel."""
-    text = f"{settings.platform.value}:{settings.account_id}"
-    return f"{settings.platform.value}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+    """Name the account without its number: keys, reports and messages travel.
+
+    A slow hash, so that trying every possible number would take somebody days.
+    """
+    code = hashlib.scrypt(
+        settings.account_id.encode(), salt=settings.platform.value.encode(), n=2**14, r=8, p=1
+    )
+    return f"{settings.platform.value}-{code.hex()[:6]}"
 
 
 def _versions(strategy: Strategy) -> Mapping[str, str]:

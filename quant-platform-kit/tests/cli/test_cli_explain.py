@@ -61,7 +61,8 @@ def order() -> JournalOrder:
 def report(order: JournalOrder) -> CycleReport:
     def sleeve(profile: str) -> SleeveDecision:
         decision = Decision.values({"SPY": Decimal("1252.50")})
-        return SleeveDecision(profile, decision, "cd" * 32)
+        snapshot = SnapshotRef("income", date(2020, 3, 30), "v1", "ab" * 32)
+        return SleeveDecision(profile, decision, "cd" * 32, snapshot)
 
     return CycleReport(
         run_key=order.run_key,
@@ -77,7 +78,6 @@ def report(order: JournalOrder) -> CycleReport:
         started_at=AT,
         finished_at=AT,
         decisions=(sleeve("income"), sleeve("growth")),
-        snapshot=SnapshotRef("income", date(2020, 3, 30), "v1", "ab" * 32),
     )
 
 

@@ -6,18 +6,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
 
-from quant_platform_kit.cli import _profiles
 from quant_platform_kit.contracts import CycleReport, Outcome, canonical, decode
-from quant_platform_kit.strategy import Catalog, StrategyModule
 
 Qpk = Callable[..., "CompletedProcess[str]"]
 SCHWAB = ("--platform", "schwab")
-PROFILES = ["global_etf_rotation", "russell_1000_multi_factor_defensive", "spy_macd_vixy"]
 
 
 def answer(done: CompletedProcess[str]) -> object:
@@ -37,42 +32,6 @@ def traded(qpk: Qpk) -> CycleReport:
     assert isinstance(result, dict)
     assert result["repeated"] is False
     return decode(CycleReport, result["report"])
-
-
-def test_profiles_lists_every_installed_profile(qpk: Qpk) -> None:
-    done = qpk("profiles")
-    assert done.returncode == 0
-    assert [name for name in PROFILES if name in done.stdout] == PROFILES
-    assert "SPY MACD with VIXY Hedge runtime_enabled daily weight direct SPY 2 spymacdvixy" in (
-        words(done.stdout)
-    )
-
-
-def test_profiles_as_json_are_the_manifests(qpk: Qpk) -> None:
-    catalog = answer(qpk("profiles", "--json"))
-    assert isinstance(catalog, dict)
-    assert [profile["profile"] for profile in catalog["profiles"]] == PROFILES
-    assert [profile["input_mode"] for profile in catalog["profiles"]] == [
-        "direct",
-        "snapshot",
-        "direct",
-    ]
-    assert catalog["broken"] == []
-
-
-def test_profiles_need_no_setting(qpk: Qpk) -> None:
-    assert qpk("profiles", STRATEGY_PROFILE="", QPK_NOSUCH="1").returncode == 0
-
-
-def test_a_profile_that_cannot_be_loaded_is_listed_with_its_reason(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    empty = cast("StrategyModule", SimpleNamespace(__name__="broken_package.empty"))
-    _profiles.show(Catalog.of({"empty": empty}))
-    assert (
-        "empty (broken_package.empty) cannot be loaded: "
-        "ContractError: the module lacks Config, manifest, decide"
-    ) in words(capfd.readouterr().out)
 
 
 def test_the_list_of_runs_is_newest_first_for_people_too(qpk: Qpk, traded: CycleReport) -> None:

@@ -142,7 +142,6 @@ reports = st.builds(
     orders=several(order_lines),
     skipped=several(st.builds(Skipped, symbols, codes, texts)),
     notes=several(texts),
-    snapshot=st.none() | st.builds(SnapshotRef, words, st.dates(), words, words),
     versions=tables,
     commit=texts,
 )

@@ -117,7 +117,6 @@ def traded() -> CycleReport:
         ),
         frozen=(FrozenSleeve("spy_macd_vixy", ReasonCode.HISTORY_STALE, "SPY ends 2020-03-27"),),
         notes=("Ledger and broker agree.",),
-        snapshot=None,
         versions={"us-equity-strategies": "0.1.0", "quant-platform-kit": "0.1.0"},
         commit="0123456789abcdef0123456789abcdef01234567",
     )
@@ -139,5 +138,11 @@ def blocked() -> CycleReport:
         reason="The snapshot of 2020-02-28 is 23 sessions old, 5 are allowed. Publish a new one.",
         started_at=AT,
         finished_at=AT,
-        snapshot=SnapshotRef("russell", date(2020, 2, 28), "v1", "ab" * 32),
+        decisions=(
+            SleeveDecision(
+                "russell",
+                Decision.blocked(ReasonCode.SNAPSHOT_STALE, "old"),
+                snapshot=SnapshotRef("russell", date(2020, 2, 28), "v1", "ab" * 32),
+            ),
+        ),
     )

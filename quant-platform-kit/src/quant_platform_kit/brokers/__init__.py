@@ -2,11 +2,12 @@
 
 `Broker` is the one protocol that every adapter speaks. `SimulatedBroker` is a whole broker on
 historical prices, with named faults; `DryRunBroker` lets a cycle run against a real account
-without touching it.
+without touching it. `CAPABILITIES` says what each platform's broker can do.
 """
 
 from __future__ import annotations
 
+from quant_platform_kit.brokers._capabilities import CAPABILITIES
 from quant_platform_kit.brokers._dry_run import DryRunBroker
 from quant_platform_kit.brokers._faults import Fault, Faults, FaultSwitch
 from quant_platform_kit.brokers._market_data import FrameMarket, MarketData, open_market
@@ -14,6 +15,7 @@ from quant_platform_kit.brokers._port import Broker
 from quant_platform_kit.brokers.simulated import SimulatedBroker
 
 __all__ = [
+    "CAPABILITIES",
     "Broker",
     "DryRunBroker",
     "Fault",

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -94,15 +95,26 @@ def _qpk(
 
 
 @app.command()
-def profiles(*, as_json: JsonOption = False) -> None:
-    """List the strategy profiles that are installed."""
+def profiles(
+    *,
+    platforms: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of the platforms and their rollout lists; ./platforms when left out.",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the installed profiles, and on which platform each is eligible and enabled."""
     from quant_platform_kit.strategy import load_catalog
 
     catalog = load_catalog()
+    lists = _profiles.rollouts(catalog, platforms)
     if as_json:
-        _answer(_profiles.plain(catalog))
+        _answer(_profiles.plain(catalog, lists))
     else:
-        _profiles.show(catalog)
+        _profiles.show(catalog, lists)
 
 
 @app.command()

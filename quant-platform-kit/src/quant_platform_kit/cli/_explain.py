@@ -14,7 +14,6 @@ from quant_platform_kit.contracts import (
     Leg,
     OrderLine,
     SleeveDecision,
-    SnapshotRef,
     TargetMode,
 )
 from quant_platform_kit.notify import Message, meaning, money, percent, price, shares
@@ -29,14 +28,13 @@ _ZERO = Decimal(0)
 class Explanation:
     """Everything that is known about why an order exists and has its size.
 
-    `line`, `decisions` and `snapshot` come from the run's report; they are empty for a run that
+    `line` and `decisions` come from the run's report; they are empty for a run that
     was cut off before it could report.
     """
 
     order: JournalOrder
     line: OrderLine | None = None
     decisions: tuple[SleeveDecision, ...] = ()
-    snapshot: SnapshotRef | None = None
 
     @classmethod
     def of(cls, order: JournalOrder, report: CycleReport | None) -> Self:
@@ -48,7 +46,6 @@ class Explanation:
             order,
             next((line for line in report.orders if line.client_id == order.client_id), None),
             tuple(each for each in report.decisions if not sleeves or each.profile in sleeves),
-            report.snapshot,
         )
 
 
@@ -69,8 +66,8 @@ def _tree(explanation: Explanation) -> Tree:
     for sleeve in explanation.decisions:
         decision = leg.add(_decision(sleeve, order.leg))
         decision.add(f"inputs: SHA-256 {sleeve.inputs_sha256 or '–'}")
-        if explanation.snapshot is not None:
-            snapshot = explanation.snapshot
+        snapshot = sleeve.snapshot
+        if snapshot is not None:
             decision.add(f"snapshot: {snapshot.as_of}, SHA-256 {snapshot.sha256}")
     return tree
 

@@ -87,9 +87,7 @@ def _facts(report: CycleReport) -> Table:
         "session": f"{report.session or _NONE}, slot {report.slot}, attempt {report.attempt}",
         "mode": f"{report.mode.value}, connected to: {connected.en}",
         **{name: f"{money(usd)} USD" for name, usd in amounts.items() if usd is not None},
-        "snapshot": (
-            f"{report.snapshot.as_of}, {report.snapshot.sha256[:_HASH]}" if report.snapshot else ""
-        ),
+        "snapshot": "; ".join(f"{ref.as_of}, {ref.sha256[:_HASH]}" for ref in report.snapshots),
         "versions": ", ".join(f"{name} {v}" for name, v in sorted(report.versions.items())),
         "commit": report.commit[:_HASH],
     }

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from quant_platform_kit.contracts._capabilities import (
+    Capabilities,
+    Eligibility,
+    eligible,
+)
 from quant_platform_kit.contracts._codec import (
     canonical,
     decode,
@@ -64,6 +69,12 @@ from quant_platform_kit.contracts._portfolio import (
     PortfolioSnapshot,
     Position,
 )
+from quant_platform_kit.contracts._rollout import (
+    Rollout,
+    Standing,
+    check_rollout,
+    standing,
+)
 from quant_platform_kit.contracts._snapshot import (
     FeatureRow,
     FeatureSnapshot,
@@ -88,11 +99,13 @@ __all__ = [
     "Bar",
     "BrokerOrder",
     "Cadence",
+    "Capabilities",
     "Contribution",
     "CycleReport",
     "CycleRequest",
     "Decision",
     "DecisionOutcome",
+    "Eligibility",
     "Environment",
     "ExecutionHints",
     "ExecutionMode",
@@ -119,6 +132,7 @@ __all__ = [
     "ProfileStatus",
     "Quote",
     "Role",
+    "Rollout",
     "Side",
     "Signal",
     "SignalAction",
@@ -127,6 +141,7 @@ __all__ = [
     "SnapshotInput",
     "SnapshotManifest",
     "SnapshotRef",
+    "Standing",
     "StrategyIdentity",
     "StrategyManifest",
     "Submission",
@@ -137,7 +152,10 @@ __all__ = [
     "TradingRules",
     "Verdict",
     "canonical",
+    "check_rollout",
     "decode",
     "digest",
+    "eligible",
     "encode",
+    "standing",
 ]

@@ -76,15 +76,6 @@ class StrategyIdentity:
 
 
 @dataclass(frozen=True, slots=True)
-class SleeveDecision:
-    """What one strategy answered, and the digest of everything it was told."""
-
-    profile: str
-    decision: Decision
-    inputs_sha256: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class SnapshotRef:
     """The feature snapshot a decision read."""
 
@@ -92,6 +83,16 @@ class SnapshotRef:
     as_of: date
     version: str
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SleeveDecision:
+    """What one strategy answered, the digest of what it was told, and the snapshot it read."""
+
+    profile: str
+    decision: Decision
+    inputs_sha256: str = ""
+    snapshot: SnapshotRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +157,13 @@ class CycleReport:
     orders: tuple[OrderLine, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
-    snapshot: SnapshotRef | None = None
     versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     commit: str = ""
+
+    @property
+    def snapshots(self) -> tuple[SnapshotRef, ...]:
+        """The feature snapshots that the run's decisions read."""
+        return tuple(d.snapshot for d in self.decisions if d.snapshot is not None)
 
     @property
     def consumes_slot(self) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from quant_platform_kit.contracts._cycle import SnapshotRef
@@ -101,9 +102,24 @@ class FeatureSnapshot:
 
     manifest: SnapshotManifest
     rows: tuple[FeatureRow, ...]
+    _columns: dict[tuple[str, float], bytes] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         """Refuse a row count that differs from the manifest's, or a repeated symbol."""
         if len(self.rows) != self.manifest.row_count:
             raise refuse(self, "rows", len(self.rows), f"{self.manifest.row_count} rows")
         check_unique(self, "rows", tuple(row.symbol for row in self.rows))
+
+    def column(self, name: str, missing: float = math.nan) -> memoryview[float]:
+        """Return feature `name` of every row, in their order; `missing` where a row lacks it.
+
+        A read-only view of doubles that NumPy wraps without a copy. A column is laid out when it
+        is first asked for, and kept.
+        """
+        packed = self._columns.get((name, missing))
+        if packed is None:
+            values = array("d", [row.features.get(name, missing) for row in self.rows])
+            packed = self._columns[name, missing] = values.tobytes()
+        return memoryview(packed).cast("d")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
 from types import MappingProxyType
 
 from quant_platform_kit.brokers import Broker
@@ -13,6 +15,7 @@ from quant_platform_kit.contracts import (
     ExecutionMode,
     OrderPlan,
     PortfolioSnapshot,
+    Quote,
     Skipped,
     SleeveDecision,
     TargetPortfolio,
@@ -23,7 +26,25 @@ from quant_platform_kit.market import Clock, ExchangeCalendar, SlotWindow
 from quant_platform_kit.notify import Outbox
 from quant_platform_kit.planner import CapitalPolicy
 from quant_platform_kit.store import AccountLease, RunFrame, Store
-from quant_platform_kit.strategy import SleeveView, Strategy
+from quant_platform_kit.strategy import Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class SleevePart:
+    """One strategy of the account and its share of the capital.
+
+    A single strategy is one sleeve of weight 1. `snapshots` is where its feature snapshots are
+    published, if it reads any.
+    """
+
+    strategy: Strategy
+    weight: Decimal = Decimal(1)
+    snapshots: SnapshotSource | None = None
+
+    @property
+    def profile(self) -> str:
+        """The strategy's canonical name, which is also the sleeve's."""
+        return self.strategy.manifest.profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +53,13 @@ class Parts:
 
     `account` is the alias that keys, reports and messages carry, never the broker's number.
     `replay` moves a simulated market's clock into a window; None on a real one.
+    `reconciliation_output` is a file that gets the record of each reconciliation.
     """
 
     platform: str
     account: str
     mode: ExecutionMode
-    strategy: Strategy
+    sleeves: tuple[SleevePart, ...]
     broker: Broker
     store: Store
     lease: AccountLease
@@ -46,12 +68,20 @@ class Parts:
     outbox: Outbox
     languages: tuple[str, ...]
     policy: CapitalPolicy
-    snapshots: SnapshotSource | None = None
     replay: Callable[[SlotWindow], None] | None = None
     fill_deadline_secs: float = 120.0
     strategy_timeout_secs: float = 60.0
     versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     commit: str = ""
+    reconciliation_output: Path | None = None
+
+    def owners(self) -> dict[str, str]:
+        """Return every managed symbol and the first sleeve that manages it."""
+        owners: dict[str, str] = {}
+        for sleeve in self.sleeves:
+            for symbol in sleeve.strategy.manifest.managed:
+                owners.setdefault(symbol, sleeve.profile)
+        return owners
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +89,7 @@ class Progress:
     """What is known so far; a step that fails leaves the last one for the report.
 
     `frame` is what an earlier, cut-off attempt of this run had decided. `refused` are legs that a
-    check stopped. Fields are None until their step has run.
+    check stopped. Fields are empty until their step has run.
     """
 
     request: CycleRequest
@@ -68,17 +98,17 @@ class Progress:
     started_at: datetime
     attempt: int
     frame: RunFrame | None = None
-    inputs: Inputs | None = None
-    sleeve: SleeveView = field(default_factory=SleeveView)
-    decision: SleeveDecision | None = None
+    inputs: Mapping[str, Inputs] = field(default_factory=lambda: MappingProxyType({}))
+    decisions: tuple[SleeveDecision, ...] = ()
     snapshot: PortfolioSnapshot | None = None
     target: TargetPortfolio | None = None
+    quotes: Mapping[str, Quote] = field(default_factory=lambda: MappingProxyType({}))
     plan: OrderPlan | None = None
     refused: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
 
     def known_session(self) -> date:
-        """Return the session, once `open` has required one."""
+        """Return the session, once `open_slot` has required one."""
         if self.session is None:
             raise RefuseRun("No session of the exchange today.", code=ReasonCode.MARKET_CLOSED)
         return self.session

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from quant_platform_kit.contracts import (
@@ -11,24 +11,35 @@ from quant_platform_kit.contracts import (
     OrderLine,
     Outcome,
     PositionLine,
-    SnapshotRef,
+    Quote,
     StrategyIdentity,
     StrategyManifest,
     TargetMode,
 )
 from quant_platform_kit.cycle._parts import Parts, Progress
 from quant_platform_kit.errors import PlatformError, ReasonCode, RefuseRun
+from quant_platform_kit.ledger import Ledger
 from quant_platform_kit.notify import heartbeat, log_heartbeat
 from quant_platform_kit.orders import Journal
 from quant_platform_kit.store import RunBook
 
 _ZERO = Decimal(0)
+_STUCK = frozenset(
+    {ReasonCode.FOREIGN_ORDER, ReasonCode.ORDER_UNRESOLVED, ReasonCode.QUANTITY_MISMATCH}
+)
+"""Why a symbol that may need a trade did not get one: such a slot stays free."""
+
 _MILLIONTH = Decimal("0.000001")
 
 
 def report_run(parts: Parts, progress: Progress, error: Exception | None) -> CycleReport:
     """Name the slot's one outcome, keep the report, and put the heartbeats into the outbox."""
     orders = Journal(parts.store, parts.clock).lines(progress.run_key)
+    quotes = _present_quotes(parts, progress)
+    if progress.session is not None and progress.snapshot is not None:
+        Ledger(parts.store).close_day(
+            progress.session, {symbol: quote.price_usd for symbol, quote in quotes.items()}
+        )
     outcome, code, reason = _outcome(progress, orders, error)
     plan, snapshot = progress.plan, progress.snapshot
     report = CycleReport(
@@ -45,17 +56,16 @@ def report_run(parts: Parts, progress: Progress, error: Exception | None) -> Cyc
         started_at=progress.started_at,
         finished_at=parts.clock.now(),
         attempt=progress.attempt,
-        strategies=(_identity(parts.strategy.manifest),),
-        decisions=() if progress.decision is None else (progress.decision,),
+        strategies=tuple(_identity(sleeve.strategy.manifest) for sleeve in parts.sleeves),
+        decisions=progress.decisions,
         frozen=() if progress.target is None else progress.target.frozen,
         capital_base_usd=None if plan is None else plan.capital_base_usd,
         equity_usd=None if snapshot is None else snapshot.account.equity_usd,
         cash_usd=None if snapshot is None else snapshot.account.cash_usd,
-        positions=_position_lines(parts, progress),
+        positions=_position_lines(parts, progress, quotes),
         orders=orders,
         skipped=(() if plan is None else plan.skipped) + progress.refused,
         notes=progress.notes,
-        snapshot=_snapshot_ref(progress),
         versions=parts.versions,
         commit=parts.commit,
     )
@@ -89,18 +99,25 @@ def _outcome(
 
 
 def _quiet(progress: Progress) -> tuple[Outcome, ReasonCode | None, str]:
-    """Name the outcome of a run that sent nothing and met no error."""
-    answer = progress.decision
-    if answer is None:
+    """Name the outcome of a run that sent nothing and met no error.
+
+    With several sleeves the gravest answer counts: blocked, then refused, then an ordinary hold.
+    """
+    answers = [answer.decision for answer in progress.decisions]
+    if not answers:
         return Outcome.NO_ACTION, ReasonCode.SLEEVE_FROZEN, "not selected in this run"
-    decision = answer.decision
-    if decision.outcome is DecisionOutcome.BLOCKED:
-        return Outcome.BLOCKED, decision.code, decision.reason
-    if decision.outcome is DecisionOutcome.HOLD:
-        return Outcome.NO_ACTION, ReasonCode.HOLD, decision.reason
+    for decision in answers:
+        if decision.outcome is DecisionOutcome.BLOCKED:
+            return Outcome.BLOCKED, decision.code, decision.reason
+    stuck = (() if progress.plan is None else progress.plan.skipped) + progress.refused
+    for skipped in stuck:
+        if skipped.code in _STUCK:
+            return Outcome.BLOCKED, skipped.code, f"{skipped.symbol}: {skipped.detail}"
     if progress.refused:
         first = progress.refused[0]
         return Outcome.BLOCKED, first.code, f"{first.symbol}: {first.detail}"
+    if all(decision.outcome is DecisionOutcome.HOLD for decision in answers):
+        return Outcome.NO_ACTION, ReasonCode.HOLD, answers[0].reason
     return Outcome.NO_ACTION, ReasonCode.NOTHING_TO_DO, "holdings match the targets"
 
 
@@ -114,17 +131,36 @@ def _failure(error: Exception, *, sent: bool) -> tuple[Outcome, ReasonCode | Non
     return Outcome.FAILED, error.code, error.message
 
 
-def _position_lines(parts: Parts, progress: Progress) -> tuple[PositionLine, ...]:
+def _present_quotes(parts: Parts, progress: Progress) -> Mapping[str, Quote]:
+    """Return the quotes of everything held or wished for.
+
+    None when the broker cannot be reached: a report there must be.
+    """
+    symbols = _reported(progress)
+    try:
+        return parts.broker.quotes(symbols) if symbols else {}
+    except PlatformError:
+        return {}
+
+
+def _reported(progress: Progress) -> list[str]:
+    held = set() if progress.snapshot is None else set(progress.snapshot.quantities())
+    targets = () if progress.target is None else progress.target.targets
+    return sorted(held | {wish.symbol for wish in targets if wish.amount})
+
+
+def _position_lines(
+    parts: Parts, progress: Progress, quotes: Mapping[str, Quote]
+) -> tuple[PositionLine, ...]:
     """Return every holding and every wish, side by side."""
     if progress.snapshot is None:
         return ()
     held = progress.snapshot.quantities()
     base = _ZERO if progress.plan is None else progress.plan.capital_base_usd
     wishes = _target_weights(progress, base)
-    symbols = sorted(held.keys() | {symbol for symbol, wish in wishes.items() if wish})
-    quotes = parts.broker.quotes(symbols) if symbols else {}
+    managed = parts.owners().keys()
     lines = []
-    for symbol in symbols:
+    for symbol in _reported(progress):
         quantity = held.get(symbol, _ZERO)
         price = quotes[symbol].price_usd if symbol in quotes else None
         value = None if price is None else quantity * price
@@ -136,7 +172,7 @@ def _position_lines(parts: Parts, progress: Progress) -> tuple[PositionLine, ...
                 value,
                 None if value is None else _weight(value, base),
                 wishes.get(symbol),
-                managed=symbol in parts.strategy.manifest.managed,
+                managed=symbol in managed,
             )
         )
     return tuple(lines)
@@ -153,8 +189,3 @@ def _target_weights(progress: Progress, base_usd: Decimal) -> dict[str, Decimal 
 
 def _weight(value_usd: Decimal, base_usd: Decimal) -> Decimal | None:
     return (value_usd / base_usd).quantize(_MILLIONTH) if base_usd > _ZERO else None
-
-
-def _snapshot_ref(progress: Progress) -> SnapshotRef | None:
-    loaded = None if progress.inputs is None else progress.inputs.snapshot
-    return None if loaded is None else loaded.manifest.ref()

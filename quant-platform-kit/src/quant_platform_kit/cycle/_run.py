@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 _STEPS: tuple[Callable[[Parts, Progress], Progress], ...] = (
     _steps.open_slot,
     _steps.gather_declared,
-    _steps.evaluate_strategy,
+    _steps.evaluate_strategies,
     _steps.reconcile_account,
     _steps.command_target,
     _steps.make_plan,

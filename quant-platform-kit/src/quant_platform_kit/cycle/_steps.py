@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from functools import partial
 
 from quant_platform_kit.commander import Sleeve, command
@@ -16,21 +17,26 @@ from quant_platform_kit.contracts import (
     Leg,
     OrderStatus,
     PortfolioSnapshot,
+    Quote,
     Side,
     Skipped,
     SleeveDecision,
     Verdict,
+    canonical,
+    encode,
 )
-from quant_platform_kit.cycle._parts import Parts, Progress
+from quant_platform_kit.cycle._parts import Parts, Progress, SleevePart
 from quant_platform_kit.errors import InputError, ReasonCode, RefuseRun
-from quant_platform_kit.inputs import gather
-from quant_platform_kit.ledger import Ledger, reconcile, verify
+from quant_platform_kit.inputs import Inputs, gather
+from quant_platform_kit.ledger import Ledger, Locks, reconcile, verify
 from quant_platform_kit.market import SLOTS, Slot, SlotWindow, window
 from quant_platform_kit.orders import Desk, Journal, JournalOrder, recover, send, settle
 from quant_platform_kit.planner import capital_base, fund_buys, plan_orders
 from quant_platform_kit.risk import Check, GateMode, TradingGate, check_leg
-from quant_platform_kit.store import RunBook, RunFrame
+from quant_platform_kit.store import RunBook, RunFrame, replace_text
 from quant_platform_kit.strategy import SleeveView, StrategyContext, evaluate
+
+_ZERO = Decimal(0)
 
 # ── 1 ──────────────────────────────────────────────────────────────────────────────────
 
@@ -96,63 +102,98 @@ def _require_environment(parts: Parts) -> None:
 
 
 def gather_declared(parts: Parts, progress: Progress) -> Progress:
-    """Collect what the manifest declares; a fault becomes the sleeve's BLOCKED decision."""
+    """Collect what each manifest declares; a fault becomes that sleeve's BLOCKED decision."""
     if progress.frame is not None:
         return progress
-    manifest = parts.strategy.manifest
-    selected = progress.request.strategies
-    if selected is not None and manifest.profile not in selected:
-        return progress
-    session = progress.known_session()
-    try:
-        inputs = gather(
-            manifest,
-            config_sha256=parts.strategy.config_sha256,
-            bars=parts.broker,
-            snapshots=parts.snapshots,
-            session=session,
-            calendar=parts.calendar,
-        )
-        return replace(progress, inputs=inputs, sleeve=_sleeve_view(parts))
-    except InputError as error:
-        return replace(
-            progress, decision=_named(parts, Decision.blocked(error.code, error.message))
-        )
+    inputs: dict[str, Inputs] = {}
+    blocked: list[SleeveDecision] = []
+    for sleeve in _selected(parts, progress):
+        try:
+            inputs[sleeve.profile] = gather(
+                sleeve.strategy.manifest,
+                config_sha256=sleeve.strategy.config_sha256,
+                bars=parts.broker,
+                snapshots=sleeve.snapshots,
+                session=progress.known_session(),
+                calendar=parts.calendar,
+            )
+        except InputError as error:
+            answer = Decision.blocked(error.code, error.message)
+            blocked.append(SleeveDecision(sleeve.profile, answer))
+    return replace(progress, inputs=inputs, decisions=tuple(blocked))
 
 
-def _sleeve_view(parts: Parts) -> SleeveView:
-    managed = parts.strategy.manifest.managed
-    snapshot = _snapshot(parts)
-    held = {s: q for s, q in snapshot.quantities().items() if s in managed}
-    quotes = parts.broker.quotes(tuple(held)) if held else {}
-    base = capital_base(snapshot, managed, quotes, parts.policy)
-    values = {symbol: quantity * quotes[symbol].price_usd for symbol, quantity in held.items()}
-    return SleeveView(held, values, snapshot.account.usable_cash_usd, base)
+def _selected(parts: Parts, progress: Progress) -> tuple[SleevePart, ...]:
+    chosen = progress.request.strategies
+    return tuple(s for s in parts.sleeves if chosen is None or s.profile in chosen)
 
 
 # ── 3 ──────────────────────────────────────────────────────────────────────────────────
 
 
-def evaluate_strategy(parts: Parts, progress: Progress) -> Progress:
-    """Ask the strategy, unless an earlier attempt of this run already has its answer."""
+def evaluate_strategies(parts: Parts, progress: Progress) -> Progress:
+    """Ask the strategies, unless an earlier attempt of this run already has their answers."""
     if progress.frame is not None:
-        return replace(progress, decision=progress.frame.decisions[0])
-    if progress.inputs is None:
+        return replace(progress, decisions=progress.frame.decisions)
+    asked = [sleeve for sleeve in parts.sleeves if sleeve.profile in progress.inputs]
+    if not asked:
         return progress
-    context = StrategyContext(
+    try:
+        views = _sleeve_views(parts)
+    except InputError as error:  # a holding without a price: nobody can say what a sleeve has
+        answer = Decision.blocked(error.code, error.message)
+        unasked = tuple(SleeveDecision(sleeve.profile, answer) for sleeve in asked)
+        return replace(progress, decisions=progress.decisions + unasked)
+    jobs = [(sleeve.strategy, _context(parts, progress, sleeve, views)) for sleeve in asked]
+    answers = evaluate(jobs, parts.strategy_timeout_secs)
+    decided = tuple(
+        SleeveDecision(
+            sleeve.profile,
+            answer,
+            progress.inputs[sleeve.profile].sha256,
+            progress.inputs[sleeve.profile].snapshot_ref,
+        )
+        for sleeve, answer in zip(asked, answers, strict=True)
+    )
+    return replace(progress, decisions=progress.decisions + decided)
+
+
+def _context(
+    parts: Parts, progress: Progress, sleeve: SleevePart, views: Mapping[str, SleeveView]
+) -> StrategyContext:
+    inputs = progress.inputs[sleeve.profile]
+    return StrategyContext(
         session=progress.known_session(),
         calendar=parts.calendar,
-        history=progress.inputs.history,
-        snapshot=progress.inputs.snapshot,
-        sleeve=progress.sleeve,
-        config=parts.strategy.config,
+        history=inputs.history,
+        snapshot=inputs.snapshot,
+        sleeve=views[sleeve.profile],
+        config=sleeve.strategy.config,
     )
-    (decision,) = evaluate([(parts.strategy, context)], parts.strategy_timeout_secs)
-    return replace(progress, decision=_named(parts, decision, progress.inputs.sha256))
 
 
-def _named(parts: Parts, decision: Decision, inputs_sha256: str = "") -> SleeveDecision:
-    return SleeveDecision(parts.strategy.manifest.profile, decision, inputs_sha256)
+def _sleeve_views(parts: Parts) -> dict[str, SleeveView]:
+    """Return what each sleeve holds: its ledger's part of the account, at the present quotes."""
+    snapshot, owners = _snapshot(parts), parts.owners()
+    held = {s: q for s, q in snapshot.quantities().items() if s in owners}
+    quotes = parts.broker.quotes(sorted(held)) if held else {}
+    base = capital_base(snapshot, owners, quotes, parts.policy)
+    cash = max(_ZERO, snapshot.account.usable_cash_usd - parts.policy.cash_floor_usd)
+    views = {}
+    for sleeve in parts.sleeves:
+        # One sleeve has everything that is managed, also before the ledger's first look.
+        own = held if len(parts.sleeves) == 1 else _in_sleeve(parts, sleeve, held)
+        values = {symbol: quantity * quotes[symbol].price_usd for symbol, quantity in own.items()}
+        views[sleeve.profile] = SleeveView(own, values, cash * sleeve.weight, base * sleeve.weight)
+    return views
+
+
+def _in_sleeve(parts: Parts, sleeve: SleevePart, held: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    ledger = Ledger(parts.store)
+    if ledger.is_new():
+        owners = parts.owners()
+        return {s: q for s, q in held.items() if owners[s] == sleeve.profile}
+    return {s: q for s, q in ledger.quantities(sleeve.profile).items() if s in held}
 
 
 # ── 4 ──────────────────────────────────────────────────────────────────────────────────
@@ -160,23 +201,35 @@ def _named(parts: Parts, decision: Decision, inputs_sha256: str = "") -> SleeveD
 
 def reconcile_account(parts: Parts, progress: Progress) -> Progress:
     """Learn the end of every earlier order, then make ledger and broker agree."""
-    recover(_desk(parts))
+    recover(_desk(parts, progress.run_key))
     snapshot = _snapshot(parts)
-    profile = parts.strategy.manifest.profile
-    notes = reconcile(Ledger(parts.store), snapshot, _certain(parts), profile)
-    return replace(progress, snapshot=snapshot, notes=progress.notes + notes)
+    held = sorted(snapshot.quantities())
+    found = reconcile(
+        parts.store,
+        snapshot,
+        parts.owners(),
+        uncertain=_uncertain(parts),
+        prices_usd=prices(parts.broker.quotes(held)) if held else {},
+        run_key=progress.run_key,
+    )
+    if parts.reconciliation_output is not None and parts.mode is not ExecutionMode.DRY_RUN:
+        record = {"run_key": progress.run_key, "at": snapshot.taken_at, **encode(found)}
+        replace_text(parts.reconciliation_output, canonical(record) + "\n")
+    alarms = tuple(
+        f"{ReasonCode.QUANTITY_MISMATCH}: {symbol}: {detail}; not traded until they agree"
+        for symbol, detail in found.locked.items()
+    )
+    return replace(progress, snapshot=snapshot, notes=progress.notes + found.notes + alarms)
 
 
 # ── 5 ──────────────────────────────────────────────────────────────────────────────────
 
 
 def command_target(parts: Parts, progress: Progress) -> Progress:
-    """Turn the decision into the account's wish; a sleeve without one is frozen."""
-    manifest = parts.strategy.manifest
-    sleeve = Sleeve.of(manifest)
-    answer = progress.decision
-    decisions = {} if answer is None else {answer.profile: answer.decision}
-    return replace(progress, target=command([sleeve], decisions))
+    """Turn the decisions into the account's wish; a sleeve without one is frozen."""
+    sleeves = [Sleeve.of(sleeve.strategy.manifest, sleeve.weight) for sleeve in parts.sleeves]
+    decisions = {answer.profile: answer.decision for answer in progress.decisions}
+    return replace(progress, target=command(sleeves, decisions))
 
 
 # ── 6 ──────────────────────────────────────────────────────────────────────────────────
@@ -192,15 +245,17 @@ def make_plan(parts: Parts, progress: Progress) -> Progress:
     symbols = sorted(s for s in target.universe if s in wanted or s in held)
     quotes = parts.broker.quotes(symbols) if symbols else {}
     pinned = None if progress.frame is None else progress.frame.capital_base_usd
+    blocked = Locks(parts.store).all()
+    blocked |= dict.fromkeys(_uncertain(parts), ReasonCode.ORDER_UNRESOLVED)
     plan = plan_orders(
         target,
         snapshot,
         quotes,
         parts.broker.rules,
         replace(parts.policy, pinned_base_usd=pinned),
-        blocked={order.symbol: ReasonCode.ORDER_UNRESOLVED for order in _unfinished(parts)},
+        blocked=blocked,
     )
-    return replace(progress, plan=plan)
+    return replace(progress, quotes=quotes, plan=plan)
 
 
 # ── 7 ──────────────────────────────────────────────────────────────────────────────────
@@ -251,10 +306,11 @@ def execute_plan(parts: Parts, progress: Progress) -> Progress:
     plan = progress.plan
     if plan is None or not plan.legs:
         return progress
-    if progress.frame is None and progress.decision is not None:
-        frame = RunFrame((progress.decision,), plan.capital_base_usd)
+    if progress.frame is None:
+        frame = RunFrame(progress.decisions, plan.capital_base_usd)
         RunBook(parts.store).save_frame(progress.run_key, frame)
-    desk = _desk(parts)
+        _fund_sleeves(parts, progress, plan.capital_base_usd)
+    desk = _desk(parts, progress.run_key)
     may_send = partial(_may_send, parts, progress)
     refused = send(desk, progress.run_key, plan.sells, may_send)
     settle(desk)
@@ -263,13 +319,26 @@ def execute_plan(parts: Parts, progress: Progress) -> Progress:
     refused += send(desk, progress.run_key, funded.buys, may_send)
     settle(desk)
     snapshot = _snapshot(parts)
-    verify(Ledger(parts.store), snapshot, _certain(parts))
+    verify(Ledger(parts.store), snapshot, parts.owners(), except_for=_unsettled(parts))
     return replace(
         progress,
         plan=funded,
         snapshot=snapshot,
         refused=progress.refused + tuple(_skipped(leg, verdict) for leg, verdict in refused),
         notes=progress.notes + notes,
+    )
+
+
+def _fund_sleeves(parts: Parts, progress: Progress, base_usd: Decimal) -> None:
+    """Give every sleeve that trades its share of the capital; a frozen one keeps what it has."""
+    frozen = {sleeve.sleeve for sleeve in progress.target.frozen} if progress.target else set()
+    capital = {
+        sleeve.profile: base_usd * sleeve.weight
+        for sleeve in parts.sleeves
+        if sleeve.profile not in frozen
+    }
+    Ledger(parts.store).fund(
+        capital, prices(progress.quotes), at=parts.clock.now(), run_key=progress.run_key
     )
 
 
@@ -297,25 +366,41 @@ def _snapshot(parts: Parts) -> PortfolioSnapshot:
     )
 
 
-def _certain(parts: Parts) -> tuple[str, ...]:
-    """Return the managed symbols without an order whose fate is unknown."""
-    unknown = {order.symbol for order in _unfinished(parts)}
-    return tuple(symbol for symbol in parts.strategy.manifest.managed if symbol not in unknown)
+def prices(quotes: Mapping[str, Quote]) -> dict[str, Decimal]:
+    """Return the prices of quotes, in USD by symbol."""
+    return {symbol: quote.price_usd for symbol, quote in quotes.items()}
 
 
 def _unfinished(parts: Parts) -> tuple[JournalOrder, ...]:
     return Journal(parts.store, parts.clock).unfinished()
 
 
-def _desk(parts: Parts) -> Desk:
+def _uncertain(parts: Parts) -> frozenset[str]:
+    """Return the symbols with an order whose end is not known."""
+    return frozenset(order.symbol for order in _unfinished(parts))
+
+
+def _unsettled(parts: Parts) -> frozenset[str]:
+    """Return the symbols on which broker and ledger may differ: uncertain or locked ones."""
+    return _uncertain(parts) | Locks(parts.store).all().keys()
+
+
+def _desk(parts: Parts, run_key: str) -> Desk:
+    journal = Journal(parts.store, parts.clock)
     return Desk(
-        Journal(parts.store, parts.clock),
+        journal,
         parts.broker,
         parts.clock,
-        partial(_book, Ledger(parts.store), parts.strategy.manifest.profile),
+        partial(_book, journal, Ledger(parts.store), run_key),
         parts.fill_deadline_secs,
     )
 
 
-def _book(ledger: Ledger, sleeve: str, executions: Sequence[Fill]) -> None:
-    ledger.book(executions, sleeve)
+def _book(journal: Journal, ledger: Ledger, run_key: str, executions: Sequence[Fill]) -> None:
+    wishes = {
+        order.client_id: order.leg.contributors
+        for fill in executions
+        if fill.client_id is not None
+        for order in journal.find(fill.client_id)
+    }
+    ledger.book(executions, wishes, run_key=run_key)

@@ -1,35 +1,40 @@
-"""Who owns which shares: sleeves, their cost, and the fills that moved them."""
+"""Who owns which shares and dollars: a virtual portfolio for every strategy."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select
 
-from quant_platform_kit.contracts import Fill, Side
+from quant_platform_kit.contracts import Contribution, Fill, Side, canonical
 from quant_platform_kit.errors import ReasonCode, ReconciliationError
-from quant_platform_kit.store import Store, fills, holdings
+from quant_platform_kit.ledger._attribution import CENT, apportion, round_to_sum
+from quant_platform_kit.ledger._entries import (
+    ZERO,
+    Holding,
+    Kind,
+    Transaction,
+    post,
+    read_cash,
+    read_holdings,
+)
+from quant_platform_kit.store import Store, cash, daily, fills, transactions
 
 UNMANAGED = "unmanaged"
-"""The sleeve of everything that no strategy manages: it is watched and never traded."""
+"""The sleeve of everything that no strategy manages: watched, never traded; and the cash pool."""
 
-_ZERO = Decimal(0)
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """Shares of one symbol in one sleeve; `cost_usd` is what they cost in total, with fees."""
-
-    sleeve: str
-    symbol: str
-    quantity: Decimal
-    cost_usd: Decimal
+_LOT = Decimal(1)
 
 
 class Ledger:
-    """The platform's own book of one account."""
+    """The platform's own book of one account.
+
+    Over all sleeves the shares and the cash are the broker's, to the cent; `reconcile` sees to it.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -37,28 +42,47 @@ class Ledger:
     def holdings(self) -> tuple[Holding, ...]:
         """Return every holding, by sleeve and symbol."""
         with self._store.begin() as connection:
-            return _read(connection)
+            return read_holdings(connection)
 
-    def quantities(self) -> dict[str, Decimal]:
-        """Return the shares of each symbol over all sleeves."""
+    def quantities(self, sleeve: str | None = None) -> dict[str, Decimal]:
+        """Return the shares of each symbol, in one sleeve or over all of them."""
         totals: dict[str, Decimal] = {}
         for holding in self.holdings():
-            totals[holding.symbol] = totals.get(holding.symbol, _ZERO) + holding.quantity
+            if sleeve in (None, holding.sleeve):
+                totals[holding.symbol] = totals.get(holding.symbol, ZERO) + holding.quantity
         return totals
 
-    def is_new(self) -> bool:
-        """Tell whether nothing was ever held or traded here: the first look at an account."""
+    def cash(self) -> dict[str, Decimal]:
+        """Return the cash of each sleeve that has or owes some."""
         with self._store.begin() as connection:
-            return all(
-                connection.execute(select(table).limit(1)).first() is None
-                for table in (holdings, fills)
-            )
+            return read_cash(connection)
 
-    def book(self, executions: Sequence[Fill], sleeve: str) -> int:
-        """Book fills of our own orders into `sleeve`, each exactly once.
+    def is_new(self) -> bool:
+        """Tell whether nothing was ever booked: the account is looked at for the first time."""
+        with self._store.begin() as connection:
+            return not connection.scalar(select(func.count()).select_from(cash))
 
-        A fill and the holding it changes are one transaction; a fill that is already there, by
-        the broker's id, is a duplicate and changes nothing.
+    def book(
+        self,
+        executions: Sequence[Fill],
+        shares_of: Mapping[str, Sequence[Contribution]],
+        *,
+        run_key: str | None = None,
+    ) -> int:
+        """Book fills of our own orders, each exactly once.
+
+        After a fill the symbol's shares belong to the sleeves in proportion to what they asked
+        for; where nobody asks for any, in proportion to what they held. So opposite wishes of two
+        sleeves meet at the fill's price, and one order serves both. A fill, the holdings and the
+        cash it changes are one transaction; a fill that is there already, by the broker's id, is
+        a duplicate and changes nothing.
+
+        Parameters
+        ----------
+        executions : sequence of Fill
+        shares_of : mapping of str to sequence of Contribution
+            What each order's sleeves asked for, by client id.
+        run_key : str, optional
 
         Returns
         -------
@@ -78,104 +102,182 @@ class Ledger:
                     )
                 )
             )
-            booked = 0
-            for fill in executions:
-                if fill.fill_id not in known:
-                    known.add(fill.fill_id)
-                    connection.execute(insert(fills).values(_row(fill)))
-                    _apply(connection, fill, sleeve)
-                    booked += 1
-        return booked
+            new = {fill.fill_id: fill for fill in executions if fill.fill_id not in known}
+            for fill in new.values():
+                connection.execute(insert(fills).values(_fill_row(fill)))
+                wishes = shares_of.get(fill.client_id or "", ())
+                for entry in _attributed(connection, fill, wishes):
+                    post(connection, replace(entry, run_key=run_key))
+        return len(new)
 
-    def adopt(self, quantities: Mapping[str, Decimal], sleeve: str) -> None:
-        """Make `sleeve` hold exactly `quantities` of those symbols; their cost is unknown (0)."""
+    def post(self, entries: Sequence[Transaction]) -> None:
+        """Write transactions, all of them or none."""
         with self._store.begin() as connection:
-            for symbol, quantity in quantities.items():
-                _write(connection, Holding(sleeve, symbol, quantity, _ZERO))
+            for entry in entries:
+                post(connection, entry)
 
-    def move(self, symbols: Sequence[str], sleeve: str) -> tuple[str, ...]:
-        """Give every share of `symbols` to `sleeve`, with its cost; return what moved."""
-        moved: list[str] = []
+    def fund(
+        self,
+        capital_usd: Mapping[str, Decimal],
+        prices_usd: Mapping[str, Decimal],
+        *,
+        at: datetime,
+        run_key: str | None = None,
+    ) -> None:
+        """Give sleeves their capital: transfers with the pool, which add up to zero.
+
+        Parameters
+        ----------
+        capital_usd : mapping of str to Decimal
+            What each sleeve's cash and holdings shall be worth together.
+        prices_usd : mapping of str to Decimal
+            Of every holding of those sleeves.
+        """
         with self._store.begin() as connection:
-            for holding in _read(connection):
-                if holding.symbol in symbols and holding.sleeve != sleeve:
-                    there = _find(connection, sleeve, holding.symbol)
-                    _write(connection, Holding(holding.sleeve, holding.symbol, _ZERO, _ZERO))
-                    _write(
-                        connection,
-                        Holding(
-                            sleeve,
-                            holding.symbol,
-                            there.quantity + holding.quantity,
-                            there.cost_usd + holding.cost_usd,
+            has = read_cash(connection)
+            worth = dict.fromkeys(capital_usd, ZERO)
+            for holding in read_holdings(connection):
+                if holding.sleeve in worth:
+                    worth[holding.sleeve] += holding.quantity * prices_usd[holding.symbol]
+            for sleeve, capital in sorted(capital_usd.items()):
+                amount = _cents(capital - worth[sleeve] - has.get(sleeve, ZERO))
+                if amount:
+                    for owner, signed in ((sleeve, amount), (UNMANAGED, -amount)):
+                        post(
+                            connection,
+                            Transaction(
+                                at,
+                                owner,
+                                Kind.TRANSFER,
+                                amount_usd=signed,
+                                run_key=run_key,
+                                note="capital",
+                            ),
+                        )
+
+    def close_day(self, session: date, prices_usd: Mapping[str, Decimal]) -> None:
+        """Keep what each sleeve is worth at the end of a run; a later run of the day replaces it.
+
+        A holding without a price counts at its cost.
+        """
+        with self._store.begin() as connection:
+            money = read_cash(connection)
+            held = read_holdings(connection)
+            connection.execute(delete(daily).where(daily.c.session == session))
+            for sleeve in sorted({h.sleeve for h in held} | money.keys()):
+                own = [h for h in held if h.sleeve == sleeve]
+                value = sum((_value(h, prices_usd) for h in own), ZERO)
+                cost = sum((h.cost_usd for h in own), ZERO)
+                connection.execute(
+                    insert(daily).values(
+                        session=session,
+                        sleeve=sleeve,
+                        equity_usd=_cents(value + money.get(sleeve, ZERO)),
+                        cash_usd=money.get(sleeve, ZERO),
+                        realised_usd=_realised(connection, sleeve),
+                        unrealised_usd=_cents(value - cost),
+                        positions=canonical(
+                            {
+                                h.symbol: {
+                                    "quantity": h.quantity,
+                                    "cost_usd": h.cost_usd,
+                                    "price_usd": prices_usd.get(h.symbol),
+                                }
+                                for h in own
+                            }
                         ),
                     )
-                    moved.append(holding.symbol)
-        return tuple(moved)
+                )
+
+    def last_prices(self) -> dict[str, Decimal]:
+        """Return the price of each holding at the latest close of a day."""
+        with self._store.begin() as connection:
+            latest = connection.scalar(select(func.max(daily.c.session)))
+            rows = connection.scalars(select(daily.c.positions).where(daily.c.session == latest))
+            return {
+                symbol: Decimal(line["price_usd"])
+                for text in rows
+                for symbol, line in json.loads(text).items()
+                if line["price_usd"] is not None
+            }
 
 
-def _apply(connection: Connection, fill: Fill, sleeve: str) -> None:
-    held = _owner(connection, fill, sleeve)
-    if fill.side is Side.BUY:
-        cost = held.cost_usd + fill.quantity * fill.price_usd + fill.fee_usd
-        after = replace(held, quantity=held.quantity + fill.quantity, cost_usd=cost)
-    elif fill.quantity <= held.quantity:
-        left = held.quantity - fill.quantity
-        after = replace(held, quantity=left, cost_usd=held.cost_usd * left / held.quantity)
-    else:
+def _attributed(
+    connection: Connection, fill: Fill, wishes: Sequence[Contribution]
+) -> tuple[Transaction, ...]:
+    """Turn one fill into the movements of every sleeve that has to do with its symbol."""
+    held = {h.sleeve: h for h in read_holdings(connection) if h.symbol == fill.symbol}
+    before = sum((h.quantity for h in held.values()), ZERO)
+    change = fill.quantity if fill.side is Side.BUY else -fill.quantity
+    if before + change < ZERO:
         raise ReconciliationError(
-            f"A sale of {fill.quantity} {fill.symbol} exceeds the {held.quantity} in the ledger. "
+            f"A sale of {fill.quantity} {fill.symbol} exceeds the {before} in the ledger. "
             "Nothing more was sent. Compare the broker's executions with `qpk explain`, "
             "then reconcile.",
             code=ReasonCode.QUANTITY_MISMATCH,
             symbol=fill.symbol,
         )
-    _write(connection, after)
-
-
-def _owner(connection: Connection, fill: Fill, sleeve: str) -> Holding:
-    """Return the holding that `fill` changes.
-
-    A late sale that another strategy ordered before this one took over comes out of the sleeve
-    that still holds its shares.
-    """
-    held = _find(connection, sleeve, fill.symbol)
-    if fill.side is Side.BUY or fill.quantity <= held.quantity:
-        return held
-    others = (h for h in _read(connection) if h.symbol == fill.symbol)
-    return next((h for h in others if fill.quantity <= h.quantity), held)
-
-
-def _read(connection: Connection) -> tuple[Holding, ...]:
-    rows = connection.execute(
-        select(holdings).order_by(holdings.c.sleeve, holdings.c.symbol)
-    ).mappings()
-    return tuple(Holding(**row) for row in rows)
-
-
-def _find(connection: Connection, sleeve: str, symbol: str) -> Holding:
-    row = (
-        connection.execute(
-            select(holdings).where(holdings.c.sleeve == sleeve, holdings.c.symbol == symbol)
-        )
-        .mappings()
-        .one_or_none()
+    weights = {wish.sleeve: wish.amount for wish in wishes if wish.amount} or {
+        sleeve: h.quantity for sleeve, h in held.items()
+    }
+    weights = weights or {UNMANAGED: _LOT}  # an order that no sleeve asked for
+    after = apportion(before + change, weights, _LOT)
+    for sleeve in after:
+        held.setdefault(sleeve, Holding(sleeve, fill.symbol, ZERO, ZERO))
+    moves = {s: after.get(s, ZERO) - held[s].quantity for s in sorted(held)}
+    moves = {sleeve: move for sleeve, move in moves.items() if move}
+    gross = round_to_sum(
+        {sleeve: -move * fill.price_usd for sleeve, move in moves.items()},
+        _cents(-change * fill.price_usd),
     )
-    return Holding(sleeve, symbol, _ZERO, _ZERO) if row is None else Holding(**row)
+    fees = apportion(fill.fee_usd, {s: abs(move) for s, move in moves.items()}, CENT)
+    return tuple(
+        _movement(fill, held[s], move, gross_usd=gross[s], fee_usd=fees[s])
+        for s, move in moves.items()
+    )
 
 
-def _write(connection: Connection, holding: Holding) -> None:
-    here = (holdings.c.sleeve == holding.sleeve, holdings.c.symbol == holding.symbol)
-    values = {"quantity": holding.quantity, "cost_usd": holding.cost_usd}
-    if holding.quantity == _ZERO:
-        connection.execute(delete(holdings).where(*here))
-    elif not connection.execute(update(holdings).where(*here).values(values)).rowcount:
-        connection.execute(
-            insert(holdings).values(sleeve=holding.sleeve, symbol=holding.symbol, **values)
-        )
+def _movement(
+    fill: Fill, held: Holding, move: Decimal, *, gross_usd: Decimal, fee_usd: Decimal
+) -> Transaction:
+    amount = gross_usd - fee_usd
+    if move > ZERO:
+        cost, realised = -amount, ZERO
+    else:
+        cost = _cents(held.cost_usd * move / held.quantity)
+        realised = amount + cost
+    return Transaction(
+        fill.at,
+        held.sleeve,
+        Kind.BUY if move > ZERO else Kind.SELL,
+        symbol=fill.symbol,
+        quantity=move,
+        price_usd=fill.price_usd,
+        amount_usd=amount,
+        fee_usd=fee_usd,
+        cost_usd=cost,
+        realised_usd=realised,
+        fill_id=fill.fill_id,
+    )
 
 
-def _row(fill: Fill) -> dict[str, object]:
+def _realised(connection: Connection, sleeve: str) -> Decimal:
+    amounts = connection.scalars(
+        select(transactions.c.realised_usd).where(transactions.c.sleeve == sleeve)
+    )
+    return sum(amounts, ZERO)
+
+
+def _value(holding: Holding, prices_usd: Mapping[str, Decimal]) -> Decimal:
+    price = prices_usd.get(holding.symbol)
+    return holding.cost_usd if price is None else holding.quantity * price
+
+
+def _cents(amount: Decimal) -> Decimal:
+    return amount.quantize(CENT, ROUND_HALF_EVEN)
+
+
+def _fill_row(fill: Fill) -> dict[str, object]:
     return {
         "fill_id": fill.fill_id,
         "client_id": fill.client_id,

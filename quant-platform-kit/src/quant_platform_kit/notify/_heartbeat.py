@@ -237,12 +237,10 @@ class _Page:
     def _provenance(self) -> list[str]:
         report = self._report
         versions = [f"{name} {version}" for name, version in sorted(report.versions.items())]
-        snapshot = self._say(Message.NONE)
-        if report.snapshot is not None:
-            snapshot = f"{report.snapshot.as_of.isoformat()} · {report.snapshot.sha256[:_SHORT]}"
+        read = [f"{ref.as_of.isoformat()} · {ref.sha256[:_SHORT]}" for ref in report.snapshots]
         unknown = self._say(Message.UNKNOWN)
         return [
-            self._field(Message.SNAPSHOT, snapshot),
+            self._field(Message.SNAPSHOT, ", ".join(read) or self._say(Message.NONE)),
             self._field(Message.VERSIONS, ", ".join(versions) or unknown),
             self._field(Message.COMMIT, report.commit[:_SHORT] or unknown),
             self._field(Message.RUN, report.run_key),

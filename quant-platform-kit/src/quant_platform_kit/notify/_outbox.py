@@ -8,6 +8,7 @@ a message may get it again only when the process died before it could note so.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -59,6 +60,7 @@ class Outbox:
         self._clock = clock
         self._deadline_secs = deadline_secs
         self._busy: dict[str, Courier] = {}
+        self._delivering = threading.Lock()
 
     def put(
         self, connection: Connection, heartbeats: Iterable[Heartbeat], *, attempt: int = 1
@@ -100,6 +102,10 @@ class Outbox:
         A channel that fails keeps its messages for the next time; it never raises. A channel that
         is still busy with the last delivery is waited for, not asked twice.
         """
+        with self._delivering:  # two requests may end at the same time
+            return self._deliver()
+
+    def _deliver(self) -> DeliveryResult:
         sent = self._settle([c for c, courier in self._busy.items() if not courier.is_alive()])
         deadline = time.monotonic() + self._deadline_secs
         for channel, parcels in self._waiting().items():

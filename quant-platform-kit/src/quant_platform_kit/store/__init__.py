@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from quant_platform_kit.store._files import replace_text
 from quant_platform_kit.store._lease import AccountLease
 from quant_platform_kit.store._runs import RunBook, RunFrame
 from quant_platform_kit.store._store import Store
 from quant_platform_kit.store._tables import (
+    audit,
+    bias,
+    cash,
+    daily,
+    evidence,
     fills,
     gate,
     holdings,
+    locks,
     metadata,
     orders,
     outbox,
+    pauses,
+    peaks,
+    reconciliations,
     runs,
+    transactions,
 )
 
 __all__ = [
@@ -20,11 +31,22 @@ __all__ = [
     "RunBook",
     "RunFrame",
     "Store",
+    "audit",
+    "bias",
+    "cash",
+    "daily",
+    "evidence",
     "fills",
     "gate",
     "holdings",
+    "locks",
     "metadata",
     "orders",
     "outbox",
+    "pauses",
+    "peaks",
+    "reconciliations",
+    "replace_text",
     "runs",
+    "transactions",
 ]

@@ -12,10 +12,35 @@ from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, ins
 from sqlalchemy.exc import DatabaseError
 
 from quant_platform_kit.errors import ReasonCode, TransientError
-from quant_platform_kit.store._tables import fills, gate, holdings, metadata, orders, runs
+from quant_platform_kit.store._tables import (
+    bias,
+    cash,
+    daily,
+    fills,
+    gate,
+    holdings,
+    locks,
+    metadata,
+    orders,
+    pauses,
+    peaks,
+    runs,
+)
 
 # What a dry run starts from: what is held, what may still be working, and whether trading is on.
-_SEED: tuple[Table, ...] = (runs, orders, fills, holdings, gate)
+_SEED: tuple[Table, ...] = (
+    runs,
+    orders,
+    fills,
+    holdings,
+    cash,
+    daily,
+    locks,
+    gate,
+    pauses,
+    bias,
+    peaks,
+)
 
 
 class Store:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -55,6 +55,21 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else datetime.fromisoformat(value)
 
 
+class Day(TypeDecorator[date]):
+    """A session's date, stored as ISO text."""
+
+    impl = String(10)
+    cache_ok = True
+
+    def process_bind_param(self, value: date | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (the ORM's signature)
+        """Write the ISO date."""
+        return None if value is None else value.isoformat()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> date | None:  # noqa: ARG002 (the ORM's signature)
+        """Read the date."""
+        return None if value is None else date.fromisoformat(value)
+
+
 runs = Table(
     "runs",
     metadata,
@@ -101,6 +116,8 @@ fills = Table(
     Column("at", Instant, nullable=False),
 )
 
+# The ledger: who owns which shares and which dollars, and everything that moved them.
+
 holdings = Table(
     "holdings",
     metadata,
@@ -110,6 +127,64 @@ holdings = Table(
     Column("cost_usd", Exact, nullable=False),
 )
 
+cash = Table(
+    "cash",
+    metadata,
+    Column("sleeve", String(64), primary_key=True),
+    Column("amount_usd", Exact, nullable=False),
+)
+
+transactions = Table(
+    "transactions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("run_key", String(120)),
+    Column("sleeve", String(64), nullable=False, index=True),
+    Column("kind", String(12), nullable=False),
+    Column("symbol", String(32)),
+    Column("quantity", Exact, nullable=False),
+    Column("price_usd", Exact),
+    Column("amount_usd", Exact, nullable=False),  # what it does to the sleeve's cash
+    Column("fee_usd", Exact, nullable=False),
+    Column("realised_usd", Exact, nullable=False),
+    Column("fill_id", String(64)),
+    Column("note", Text, nullable=False),
+    UniqueConstraint("fill_id", "sleeve", name="one_booking_per_fill_and_sleeve"),
+)
+
+daily = Table(
+    "daily",
+    metadata,
+    Column("session", Day, primary_key=True),
+    Column("sleeve", String(64), primary_key=True),
+    Column("equity_usd", Exact, nullable=False),
+    Column("cash_usd", Exact, nullable=False),
+    Column("realised_usd", Exact, nullable=False),
+    Column("unrealised_usd", Exact, nullable=False),
+    Column("positions", Text, nullable=False),
+)
+
+locks = Table(
+    "locks",
+    metadata,
+    Column("symbol", String(32), primary_key=True),
+    Column("code", String(32), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+)
+
+reconciliations = Table(
+    "reconciliations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_key", String(120)),
+    Column("at", Instant, nullable=False),
+    Column("result", Text, nullable=False),
+)
+
+# Risk: whether trading is on, and how much of it.
+
 gate = Table(
     "gate",
     metadata,
@@ -118,6 +193,60 @@ gate = Table(
     Column("who", String(64), nullable=False),
     Column("why", Text, nullable=False),
     Column("since", Instant, nullable=False),
+    Column("until", Instant),
+)
+
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("strategy", String(64), primary_key=True),
+    Column("who", String(64), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+)
+
+bias = Table(
+    "bias",
+    metadata,
+    Column("name", String(16), primary_key=True),
+    Column("value", String(32), nullable=False),  # as it was given: an invalid one must be seen
+    Column("who", String(64), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+peaks = Table(
+    "peaks",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("equity_usd", Exact, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+# Two chains of hashes: what operators did, and why every order exists.
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("who", String(64), nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("previous_sha256", String(64), nullable=False),
+    Column("sha256", String(64), nullable=False, unique=True),
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("run_key", String(120), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("key", String(160), nullable=False, index=True),
+    Column("payload", Text, nullable=False),
+    Column("previous_sha256", String(64), nullable=False),
+    Column("sha256", String(64), nullable=False, unique=True),
 )
 
 outbox = Table(

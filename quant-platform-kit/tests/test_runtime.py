@@ -1,0 +1,181 @@
+"""The composition root: settings become a running account, and nothing else does that."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from quant_platform_kit import __version__
+from quant_platform_kit.contracts import CycleRequest, Environment, ExecutionMode, Outcome
+from quant_platform_kit.errors import PlatformError, ReasonCode, SettingsError, SlotBusy
+from quant_platform_kit.runtime import Runtime, open_runtime
+from quant_platform_kit.settings import load_settings
+from quant_platform_kit.store import AccountLease, RunBook, Store
+
+ACCOUNT = "U" + "7654321"
+FIRST, NEXT = date(2012, 2, 3), date(2012, 2, 6)
+
+OpenRuntime = Callable[..., Runtime]
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def start(tmp_path: Path, state: Path) -> Iterator[OpenRuntime]:
+    """Return a function that starts the account anew; the first session buys one stock."""
+    config = tmp_path / "macd.json"
+    symbols = {"signal_symbol": "AAPL", "risk_symbol": "AAPL", "hedge_symbol": "IBM"}
+    config.write_text(json.dumps(symbols))
+    usual = {
+        "STRATEGY_PROFILE": "spy_macd_vixy",
+        "STRATEGY_CONFIG_PATH": str(config),
+        "EXECUTION_MODE": "paper",
+        "QPK_ACCOUNT_ID": ACCOUNT,
+        "QPK_STATE_DIR": str(state),
+        "QPK_SIMULATED_START": FIRST.isoformat(),
+    }
+    opened: list[Runtime] = []
+
+    def build(platform: str = "ibkr", **variables: str) -> Runtime:
+        opened.append(open_runtime(load_settings(platform, usual | variables)))
+        return opened[-1]
+
+    yield build
+    for runtime in opened:
+        runtime.close()
+
+
+def close_of(session: date) -> CycleRequest:
+    return CycleRequest("close", session)
+
+
+def test_an_account_goes_by_an_alias_that_does_not_hold_its_number(start: OpenRuntime) -> None:
+    alias = start().parts.account
+    assert alias.startswith("ibkr-")
+    assert ACCOUNT not in alias
+    assert start().parts.account == alias
+
+
+def test_every_account_has_its_own_alias(start: OpenRuntime, tmp_path: Path) -> None:
+    runtimes = [
+        start(platform, QPK_ACCOUNT_ID=number, QPK_STATE_DIR=str(tmp_path / f"{platform}{number}"))
+        for platform in ("ibkr", "schwab")
+        for number in ("1", "2")
+    ]
+    assert len({runtime.parts.account for runtime in runtimes}) == 4
+
+
+def test_a_restarted_service_remembers_its_account_its_time_and_its_runs(
+    start: OpenRuntime,
+) -> None:
+    first = start().run(close_of(FIRST)).report
+    assert first.outcome is Outcome.TRADED
+
+    later = start()
+    again = later.run(close_of(FIRST))
+    assert (again.repeated, again.report) == (True, first)
+    assert later.parts.clock.now() >= first.finished_at
+    assert {p.symbol for p in later.parts.broker.positions()} == {"AAPL"}
+    assert later.run(close_of(NEXT)).report.outcome is Outcome.NO_ACTION
+
+
+def test_time_does_not_run_backwards(start: OpenRuntime) -> None:
+    runtime = start()
+    runtime.run(close_of(NEXT))
+    report = runtime.run(close_of(FIRST)).report
+    assert (report.outcome, report.code) == (Outcome.BLOCKED, ReasonCode.SESSION_MISMATCH)
+
+
+def test_a_report_carries_the_versions_of_the_kit_and_of_the_strategy(start: OpenRuntime) -> None:
+    report = start(QPK_COMMIT="0123abc").run(close_of(FIRST)).report
+    assert report.versions["quant-platform-kit"] == __version__
+    assert set(report.versions) == {"quant-platform-kit", "us-equity-strategies"}
+    assert report.commit == "0123abc"
+    assert report.environment is Environment.SIMULATED
+
+
+def test_runs_and_orders_can_be_looked_up(start: OpenRuntime) -> None:
+    runtime = start(QPK_LANGUAGES="zh,en")
+    first = runtime.run(close_of(FIRST)).report
+    second = runtime.run(close_of(NEXT)).report
+    assert runtime.report(first.run_key) == first
+    assert runtime.report("unknown") is None
+    assert runtime.reports(5) == (second, first)
+    (order,) = first.orders
+    (found,) = runtime.find_orders(order.client_id[:10])
+    assert (found.client_id, found.leg) == (order.client_id, order.leg)
+    assert [beat.language for beat in runtime.heartbeats(first)] == ["zh", "en"]
+
+
+def test_live_mode_refuses_the_simulated_broker_and_sends_nothing(
+    start: OpenRuntime, state: Path
+) -> None:
+    report = start(EXECUTION_MODE="live").run(close_of(FIRST)).report
+    assert (report.outcome, report.code) == (Outcome.BLOCKED, ReasonCode.LIVE_NEEDS_BROKER)
+    assert not (state / "simulated-broker.jsonl").exists()
+
+
+def test_the_capital_limits_of_the_settings_hold(start: OpenRuntime) -> None:
+    runtime = start(QPK_CASH_FLOOR_USD="90000", QPK_SIMULATED_CASH_USD="100000")
+    assert runtime.run(close_of(FIRST)).report.capital_base_usd == Decimal(10_000)
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"STRATEGY_PROFILE": "spy_macd_vixi"}, "spy_macd_vixi"),
+        ({"STRATEGY_CONFIG_PATH": "/nowhere.json"}, "/nowhere.json"),
+        ({"QPK_SIMULATED_MARKET": "/nowhere.csv"}, "nowhere.csv"),
+        ({"QPK_SIMULATED_START": "2012-02-04"}, "QPK_SIMULATED_START.*2012-02-06"),
+    ],
+    ids=lambda part: next(iter(part)) if isinstance(part, dict) else None,
+)
+def test_what_cannot_be_built_says_which_setting_is_wrong_and_leaves_nothing_behind(
+    start: OpenRuntime, state: Path, variables: dict[str, str], said: str
+) -> None:
+    with pytest.raises(PlatformError, match=said):
+        start(**variables)
+    assert not state.exists()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("QPK_ACCOUNT_ID", ACCOUNT + "9"), ("QPK_SIMULATED_CASH_USD", "5")],
+)
+def test_the_state_of_one_account_does_not_serve_another(
+    start: OpenRuntime, variable: str, value: str
+) -> None:
+    start().run(close_of(FIRST))
+    with pytest.raises(SettingsError, match=variable) as refused:
+        start(**{variable: value})
+    assert ACCOUNT not in refused.value.message
+
+
+@pytest.mark.parametrize("mode", [ExecutionMode.PAPER, ExecutionMode.DRY_RUN], ids=str)
+def test_a_dry_run_does_not_pull_the_ground_from_under_another_one(
+    start: OpenRuntime, state: Path, mode: ExecutionMode
+) -> None:
+    runtime = start(EXECUTION_MODE=mode.value)
+    first = runtime.run(close_of(FIRST), dry_run=True).report
+    with AccountLease(state / "dry_run.lock").held(), pytest.raises(SlotBusy):
+        runtime.run(close_of(NEXT), dry_run=True)
+    scratch = Store.open(state / "dry_run.sqlite3")
+    assert RunBook(scratch).report(first.run_key) == first
+    scratch.close()
+    assert runtime.run(close_of(NEXT), dry_run=True).report.session == NEXT
+
+
+def test_a_dry_run_does_not_wait_for_the_run_that_trades(start: OpenRuntime, state: Path) -> None:
+    runtime = start()
+    with AccountLease(state / "paper.lock").held():
+        assert runtime.run(close_of(FIRST), dry_run=True).report.outcome is Outcome.TRADED
+        with pytest.raises(SlotBusy):
+            runtime.run(close_of(FIRST))

@@ -1,0 +1,191 @@
+"""Settings: read once, strict about every name and value, silent about secrets. Card A28."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import FrozenInstanceError
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from quant_platform_kit.contracts import ExecutionMode
+from quant_platform_kit.errors import ReasonCode, SettingsError
+from quant_platform_kit.settings import Platform, Settings, load_settings, reference
+
+LEAST = {"STRATEGY_PROFILE": "spy_macd_vixy"}
+ACCOUNT = "U" + "7654321"
+TOKEN = "tok" + "en-abc"
+
+
+def load(platform: str = "ibkr", **variables: str) -> Settings:
+    return load_settings(platform, LEAST | variables)
+
+
+def refused(platform: str = "ibkr", **variables: str) -> str:
+    with pytest.raises(SettingsError) as error:
+        load(platform, **variables)
+    assert error.value.code is ReasonCode.SETTING_INVALID
+    return error.value.message
+
+
+def test_a_profile_is_all_a_service_must_be_told() -> None:
+    settings = load()
+    assert settings.platform is Platform.IBKR
+    assert settings.strategy_profile == "spy_macd_vixy"
+    assert settings.languages == ("en",)
+    assert settings.notify_urls == ()
+    assert settings.capital_limit_usd is None
+
+
+def test_a28_nothing_said_about_the_mode_means_a_dry_run() -> None:
+    assert load().execution_mode is ExecutionMode.DRY_RUN
+    assert load(EXECUTION_MODE=" ").execution_mode is ExecutionMode.DRY_RUN
+
+
+def test_every_value_arrives_as_what_it_is() -> None:
+    settings = load(
+        "schwab",
+        EXECUTION_MODE="live",
+        SCHWAB_STRATEGY_CONFIG_PATH="/etc/desk/macd.toml",
+        QPK_STATE_DIR="/var/lib/desk",
+        QPK_NOTIFY_URLS=" json://a/  json://b/ ",
+        QPK_LANGUAGES="en, zh",
+        QPK_CASH_FLOOR_USD="250.50",
+        QPK_CAPITAL_LIMIT_USD="10000",
+        QPK_FILL_DEADLINE_SECS="2.5",
+        QPK_SIMULATED_START="2020-03-31",
+    )
+    assert settings.execution_mode is ExecutionMode.LIVE
+    assert settings.strategy_config_path == Path("/etc/desk/macd.toml")
+    assert settings.state_dir == Path("/var/lib/desk")
+    assert settings.notify_urls == ("json://a/", "json://b/")
+    assert settings.languages == ("en", "zh")
+    assert settings.cash_floor_usd == Decimal("250.50")
+    assert settings.capital_limit_usd == Decimal(10000)
+    assert settings.fill_deadline_secs == 2.5
+    assert settings.simulated_start == date(2020, 3, 31)
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        load().execution_mode = ExecutionMode.LIVE  # type: ignore[misc] # on purpose
+
+
+@pytest.mark.parametrize("profile", [{}, {"STRATEGY_PROFILE": ""}, {"STRATEGY_PROFILE": "  "}])
+def test_a_missing_profile_is_named(profile: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="STRATEGY_PROFILE is not set"):
+        load_settings("ibkr", profile)
+
+
+def test_an_unknown_platform_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(SettingsError, match="ibkr, schwab, longbridge"):
+        load_settings("futu", LEAST)
+
+
+@pytest.mark.parametrize(
+    "name", ["QPK_CASHFLOOR", "QPK_", "QPK_DRY_RUN", "IBKR_HOST", "IBKR_QPK_STATE_DIR"]
+)
+def test_a28_an_unknown_variable_stops_the_start_and_is_named(name: str) -> None:
+    message = refused(**{name: "true"})
+    assert message.startswith(f"Unknown setting {name}.")
+    assert "true" not in message
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("QPK_CASH_FLOOR", "QPK_CASH_FLOOR_USD"),
+        ("QPK_NOTIFY_URL", "QPK_NOTIFY_URLS"),
+        ("IBKR_STRATEGY_CONFIG", "IBKR_STRATEGY_CONFIG_PATH"),
+        ("IBKR_FEATURE_SNAPSHOTS_PATH", "IBKR_FEATURE_SNAPSHOT_PATH"),
+    ],
+)
+def test_a28_a_near_miss_is_told_what_was_probably_meant(written: str, meant: str) -> None:
+    assert f"Did you mean {meant}?" in refused(**{written: "x"})
+
+
+def test_variables_of_another_platform_or_program_are_none_of_ours() -> None:
+    assert load(SCHWAB_HOST="x", LONGBRIDGE_REGION="x", PATH="/bin", QPKX="x") == load()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("EXECUTION_MODE", v) for v in ("yes", "true", "1", "LIVE", "live!", "dry-run", "Paper")],
+        *[("QPK_CASH_FLOOR_USD", v) for v in ("lots", "-1", "NaN", "inf", "1,000", "$5", "0x10")],
+        *[("QPK_CAPITAL_LIMIT_USD", v) for v in ("none", "-0.01", "sNaN")],
+        *[("QPK_SIMULATED_CASH_USD", v) for v in ("-5", "1.2.3")],
+        *[("QPK_FILL_DEADLINE_SECS", v) for v in ("2m", "-1", "nan", "inf")],
+        *[("QPK_STRATEGY_TIMEOUT_SECS", v) for v in ("soon", "1e999")],
+        *[("QPK_SIMULATED_LATENCY_SECS", v) for v in ("fast", "-0.1")],
+        *[("QPK_SIMULATED_START", v) for v in ("today", "2020-02-30", "31.03.2020", "2020-3-31")],
+        *[("QPK_LANGUAGES", v) for v in ("de", "en zh", "en,,zh", "EN")],
+        *[("QPK_BROKER", v) for v in ("ibkr", "Simulated")],
+    ],
+)
+def test_a28_an_unreadable_value_stops_the_start_and_never_becomes_a_default(
+    name: str, value: str
+) -> None:
+    message = refused(**{name: value})
+    assert message.startswith(f"{name} = {value!r}: expected ")
+
+
+@pytest.mark.parametrize("platform", Platform, ids=str)
+@pytest.mark.parametrize(
+    ("variable", "field"),
+    [
+        ("STRATEGY_CONFIG_PATH", "strategy_config_path"),
+        ("FEATURE_SNAPSHOT_PATH", "feature_snapshot_path"),
+        ("FEATURE_SNAPSHOT_MANIFEST_PATH", "feature_snapshot_manifest_path"),
+    ],
+)
+def test_a_platforms_variable_has_two_spellings_and_only_one_may_be_used(
+    platform: str, variable: str, field: str
+) -> None:
+    own = f"{platform.upper()}_{variable}"
+    assert getattr(load(platform, **{own: "/a"}), field) == Path("/a")
+    assert getattr(load(platform, **{variable: "/a"}), field) == Path("/a")
+    assert getattr(load(platform, **{variable: "/a", own: " "}), field) == Path("/a")
+    message = refused(platform, **{variable: "/a", own: "/a"})
+    assert own in message
+    assert re.search(rf"\b{variable} are both set", message)
+
+
+def test_a29_secrets_are_shown_as_present_or_absent_only() -> None:
+    settings = load(QPK_ACCOUNT_ID=ACCOUNT, QPK_NOTIFY_URLS=f"json://user:{TOKEN}@host/")
+    assert (settings.account_id, settings.notify_urls) == (ACCOUNT, (f"json://user:{TOKEN}@host/",))
+    for shown in (repr(settings), str(settings), f"{settings}"):
+        assert ACCOUNT not in shown
+        assert TOKEN not in shown
+        assert "account_id=***" in shown
+        assert "notify_urls=***" in shown
+        assert "strategy_profile='spy_macd_vixy'" in shown
+    assert "notify_urls=()" in repr(load())
+
+
+@pytest.mark.parametrize("wrong", [{"QPK_TYPO": "x"}, {"EXECUTION_MODE": "yes"}])
+def test_a29_an_error_about_another_setting_holds_no_secret(wrong: dict[str, str]) -> None:
+    secrets = {"QPK_ACCOUNT_ID": ACCOUNT, "QPK_NOTIFY_URLS": f"json://{TOKEN}/"}
+    message = refused(**secrets | wrong)
+    assert ACCOUNT not in message
+    assert TOKEN not in message
+
+
+def test_the_reference_lists_every_variable_that_is_accepted() -> None:
+    rows = reference()
+    names = [name.replace("<PLATFORM>", "IBKR") for name, _, _ in rows]
+    assert len(set(names)) == len(names)
+    for name, default, meaning in rows:
+        assert meaning.endswith(".")
+        own = name.replace("<PLATFORM>", "IBKR")
+        if default and default != "required":
+            assert load(**{own: default}) == load(), own
+
+
+def test_the_process_environment_is_read_when_nothing_else_is_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STRATEGY_PROFILE", "global_etf_rotation")
+    assert load_settings("longbridge").strategy_profile == "global_etf_rotation"
