@@ -13,8 +13,20 @@ from quant_platform_kit.strategy import Catalog, load_catalog, require_allowed
 
 OFFERED = (
     "global_etf_rotation",
+    "mega_cap_leader_rotation",
+    "nasdaq_sp500_smart_dca",
+    "qqq_tech_enhancement",
     "russell_1000_multi_factor_defensive",
+    "soxl_soxx_trend_income",
     "spy_macd_vixy",
+    "tqqq_growth_income",
+)
+EXAMPLES = (
+    "covered_call",
+    "gamma_scalper",
+    "mean_reversion",
+    "momentum",
+    "test_signal_generator",
 )
 
 
@@ -30,7 +42,7 @@ def test_every_profile_of_the_package_loads(catalog: Catalog) -> None:
         if entry.module.startswith("us_equity_strategies.")
     }
 
-    assert ours == set(OFFERED)
+    assert ours == {*OFFERED, *EXAMPLES}
     assert ours <= set(catalog.names())
     assert not [fault for fault in catalog.broken if fault.name in ours]
 
@@ -41,6 +53,13 @@ def test_every_profile_of_the_package_loads(catalog: Catalog) -> None:
         ("global_macro_etf_rotation", "global_etf_rotation"),
         ("r1000_multifactor_defensive", "russell_1000_multi_factor_defensive"),
         ("spymacdvixy", "spy_macd_vixy"),
+        ("hybrid_growth_income", "tqqq_growth_income"),
+        ("qqq_tqqq_growth_income", "tqqq_growth_income"),
+        ("semiconductor_rotation_income", "soxl_soxx_trend_income"),
+        ("semiconductor_trend_income", "soxl_soxx_trend_income"),
+        ("tech_pullback_cash_buffer", "qqq_tech_enhancement"),
+        ("tech_communication_pullback_enhancement", "qqq_tech_enhancement"),
+        ("mega_cap_leader_rotation_dynamic_top20", "mega_cap_leader_rotation"),
     ],
 )
 def test_former_names_still_resolve(catalog: Catalog, alias: str, profile: str) -> None:

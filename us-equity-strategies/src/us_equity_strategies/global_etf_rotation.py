@@ -22,6 +22,7 @@ from quant_platform_kit.contracts import (
     Decision,
     HistoryInput,
     ProfileStatus,
+    Role,
     StrategyManifest,
     TargetMode,
 )
@@ -126,6 +127,7 @@ def manifest(config: Config) -> StrategyManifest:
             symbols=tuple(dict.fromkeys((*config.pool, *config.canary))),
             sessions=max(_MOMENTUM_SESSIONS, config.sma_period),
         ),
+        role=Role.GROWTH,
         icon="🌍",
     )
 

@@ -17,6 +17,7 @@ from quant_platform_kit.contracts import (
     Decision,
     HistoryInput,
     ProfileStatus,
+    Role,
     StrategyManifest,
     TargetMode,
 )
@@ -73,10 +74,15 @@ def manifest(config: Config) -> StrategyManifest:
     share = f"{(100 * config.hedge_weight).normalize():f}%"
     hedge_en = f"{share} {config.hedge_symbol} and cash" if config.hedge_symbol else "cash"
     hedge_zh = f" {share} 的 {config.hedge_symbol}，其余为现金" if config.hedge_symbol else "现金"
+    name_en = f"with {config.hedge_symbol} Hedge" if config.hedge_symbol else "or Cash"
+    name_zh = f" {config.hedge_symbol} 对冲" if config.hedge_symbol else "现金"
     return StrategyManifest(
         profile="spy_macd_vixy",
         aliases=("spymacdvixy",),
-        display_name={"en": "SPY MACD with VIXY Hedge", "zh": "SPY MACD 趋势与 VIXY 对冲"},
+        display_name={
+            "en": f"{config.signal_symbol} MACD {name_en}",
+            "zh": f"{config.signal_symbol} MACD 趋势与{name_zh}",
+        },
         description={
             "en": (
                 f"Holds {config.risk_symbol} while the MACD of {config.signal_symbol} is above its "
@@ -96,6 +102,7 @@ def manifest(config: Config) -> StrategyManifest:
             symbols=_read(config),
             sessions=_WARM_UP_PERIODS * max(config.slow, config.signal),
         ),
+        role=Role.DEFENSIVE,
         icon="📈",
     )
 
