@@ -12,7 +12,7 @@ STAMP := .venv/.installed
 PACKAGES := quant-platform-kit us-equity-strategies snapshot-pipelines
 METADATA := $(PACKAGES:%=%/pyproject.toml)
 OURS := quant-platform-kit us-equity-strategies us-equity-snapshot-pipelines
-TYPED := $(PACKAGES:%=%/src) $(wildcard demo bench platforms)
+TYPED := $(PACKAGES:%=%/src) $(wildcard demo bench platforms tools)
 
 .PHONY: help
 help: ## List these commands
@@ -74,9 +74,14 @@ check: lint types contracts test ## All of the checks above
 bench: $(STAMP) ## Measure against peers and write docs/benchmarks.md
 	@$(BIN)/python -m bench
 
+.PHONY: mutation
+mutation: $(STAMP) ## Count the small faults that no test would notice; writes docs/quality.md
+	@$(BIN)/python -m tools.mutate
+
 .PHONY: docs
 docs: $(STAMP) ## Write the reference pages that are made of the code
 	@$(BIN)/python quant-platform-kit/scripts/generate_reference.py
+	@$(BIN)/python -m tools.profiles
 
 # uv reads from pyproject.toml which packages are installed for their data alone.
 .PHONY: lock

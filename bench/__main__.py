@@ -37,8 +37,10 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     results: list[BenchResult] = []
     for name in arguments or offered:
-        results.append(import_module(f"bench.{name}").run())
-        print(results[-1], flush=True)
+        measured = import_module(f"bench.{name}").run()
+        for result in measured if isinstance(measured, tuple) else (measured,):
+            results.append(result)
+            print(result, flush=True)
     if not arguments:
         _DOCUMENT.write_text(render(results, machine()), encoding="utf-8")
         print(f"wrote {_DOCUMENT.parent.name}/{_DOCUMENT.name}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -84,6 +85,10 @@ def manifest(
     )
 
 
+def _on_sqlite(folder: Path) -> Store:
+    return Store.open(folder / "paper.sqlite3")
+
+
 @dataclass
 class House:
     """One account; `restart` forgets everything that is not on disk."""
@@ -102,13 +107,16 @@ class House:
     faults: Sequence[FaultSwitch] = ()
     policy: CapitalPolicy = field(default_factory=CapitalPolicy)
     notify_urls: tuple[str, ...] = ()
+    opens: ClassVar[Callable[[Path], Store]] = staticmethod(
+        _on_sqlite
+    )  # tests/conftest.py has both databases
 
     def __post_init__(self) -> None:
         self.restart()
 
     def restart(self) -> None:
         """Build every part anew, as a new process does."""
-        self.store = Store.open(self.folder / "paper.sqlite3")
+        self.store = self.opens(self.folder)
         self.clock = SimulatedClock(xnys().session_open(MONDAY))
         self.broker = SimulatedBroker(
             "U1234567",
@@ -130,7 +138,7 @@ class House:
             ),
             broker=self.broker,
             store=self.store,
-            lease=AccountLease(self.folder / "paper.lock"),
+            lease=AccountLease(self.store, "ibkr-test", self.clock.now),
             clock=self.clock,
             calendar=xnys(),
             outbox=Outbox(self.store, self.notify_urls, self.clock),

@@ -17,10 +17,18 @@ PAGES = sorted(
 )
 
 
-def test_the_generated_reference_is_up_to_date() -> None:
-    script = ROOT / "quant-platform-kit" / "scripts" / "generate_reference.py"
+@pytest.mark.parametrize(
+    "program",
+    [["quant-platform-kit/scripts/generate_reference.py"], ["-m", "tools.profiles"]],
+    ids=["codes and settings", "profiles"],
+)
+def test_the_generated_reference_is_up_to_date(program: list[str]) -> None:
     done = subprocess.run(
-        [sys.executable, script, "--check"], capture_output=True, text=True, check=False
+        [sys.executable, *program, "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from quant_platform_kit.cli import ExitCode
 from quant_platform_kit.errors import ReasonCode
 from quant_platform_kit.notify import meaning as translated
+from quant_platform_kit.risk import PERMITTED, Action, GateMode, Limits
 from quant_platform_kit.settings import reference
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
@@ -21,7 +22,11 @@ _NOTICE = "<!-- Written by `make docs`; edit the code, not this page. -->\n"
 
 def pages() -> dict[str, str]:
     """Return the text of every page by file name."""
-    return {"reason-codes.md": _reason_codes(), "settings.md": _settings()}
+    return {
+        "reason-codes.md": _reason_codes(),
+        "risk-limits.md": _risk_limits(),
+        "settings.md": _settings(),
+    }
 
 
 def _reason_codes() -> str:
@@ -34,6 +39,30 @@ def _reason_codes() -> str:
         + "\n# Exit codes of `qpk`\n\n"
         + _table(["code", "name"], exits)
     )
+
+
+def _risk_limits() -> str:
+    rows = [[f"`{key}`", _default(value), text] for key, value, text in Limits().entries()]
+    modes = [
+        [mode.value, *("yes" if action in PERMITTED[mode] else "–" for action in Action)]
+        for mode in GateMode
+    ]
+    return (
+        f"{_NOTICE}# Risk limits\n\n"
+        "Keys of the YAML file that `QPK_RISK_LIMITS_PATH` names, all under `risk`. A key that is\n"
+        "not here, stands twice or has a value that cannot be read stops the start-up. `none`\n"
+        "takes a limit away. `qpk limits` shows what counts now.\n\n"
+        + _table(["key", "default", "meaning"], rows)
+        + "\n# What the gate permits\n\n"
+        "`reduce` is a strategy's sale, `close` an operator's own.\n\n"
+        + _table(["mode", *(action.value for action in Action)], modes)
+    )
+
+
+def _default(value: object) -> str:
+    if value is None or value == {}:
+        return "none"
+    return f"`{str(value).lower()}`"
 
 
 def _settings() -> str:

@@ -13,6 +13,7 @@ import pytest
 from quant_platform_kit import __version__
 from quant_platform_kit.contracts import CycleRequest, Environment, ExecutionMode, Outcome
 from quant_platform_kit.errors import PlatformError, ReasonCode, SettingsError, SlotBusy
+from quant_platform_kit.market import SystemClock
 from quant_platform_kit.runtime import Runtime, open_runtime
 from quant_platform_kit.settings import load_settings
 from quant_platform_kit.store import AccountLease, RunBook, Store
@@ -51,6 +52,10 @@ def start(tmp_path: Path, state: Path) -> Iterator[OpenRuntime]:
     yield build
     for runtime in opened:
         runtime.close()
+
+
+def lease_on(store: Store) -> AccountLease:
+    return AccountLease(store, "another run", SystemClock().now)
 
 
 def close_of(session: date) -> CycleRequest:
@@ -116,11 +121,20 @@ def test_runs_and_orders_can_be_looked_up(start: OpenRuntime) -> None:
 
 
 def test_live_mode_refuses_the_simulated_broker_and_sends_nothing(
-    start: OpenRuntime, state: Path
+    start: OpenRuntime, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("quant_platform_kit.runtime.passing_disk", lambda _: None)
     report = start(EXECUTION_MODE="live").run(close_of(FIRST)).report
     assert (report.outcome, report.code) == (Outcome.BLOCKED, ReasonCode.LIVE_NEEDS_BROKER)
     assert not (state / "simulated-broker.jsonl").exists()
+
+
+def test_live_mode_refuses_a_store_on_a_disk_that_does_not_last(
+    start: OpenRuntime, state: Path
+) -> None:
+    with pytest.raises(SettingsError, match="temporary files, .* Set QPK_STORE_URL to"):
+        start(EXECUTION_MODE="live")
+    assert not state.exists()
 
 
 def test_the_capital_limits_of_the_settings_hold(start: OpenRuntime) -> None:
@@ -165,9 +179,9 @@ def test_a_dry_run_does_not_pull_the_ground_from_under_another_one(
 ) -> None:
     runtime = start(EXECUTION_MODE=mode.value)
     first = runtime.run(close_of(FIRST), dry_run=True).report
-    with AccountLease(state / "dry_run.lock").held(), pytest.raises(SlotBusy):
-        runtime.run(close_of(NEXT), dry_run=True)
     scratch = Store.open(state / "dry_run.sqlite3")
+    with lease_on(scratch).held(), pytest.raises(SlotBusy):
+        runtime.run(close_of(NEXT), dry_run=True)
     assert RunBook(scratch).report(first.run_key) == first
     scratch.close()
     assert runtime.run(close_of(NEXT), dry_run=True).report.session == NEXT
@@ -175,7 +189,7 @@ def test_a_dry_run_does_not_pull_the_ground_from_under_another_one(
 
 def test_a_dry_run_does_not_wait_for_the_run_that_trades(start: OpenRuntime, state: Path) -> None:
     runtime = start()
-    with AccountLease(state / "paper.lock").held():
+    with lease_on(runtime.parts.store).held():
         assert runtime.run(close_of(FIRST), dry_run=True).report.outcome is Outcome.TRADED
         with pytest.raises(SlotBusy):
             runtime.run(close_of(FIRST))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from quant_platform_kit.contracts import Adjustment, FeatureSnapshot
+from quant_platform_kit.contracts import (
+    Adjustment,
+    FeatureRow,
+    FeatureSnapshot,
+    SnapshotManifest,
+)
 from quant_platform_kit.market import BarFrame, ExchangeCalendar, xnys
 from quant_platform_kit.strategy import SleeveView, StrategyConfig, StrategyContext
 
@@ -45,14 +50,21 @@ def calendar() -> ExchangeCalendar:
 
 @pytest.fixture(scope="session")
 def daily(calendar: ExchangeCalendar) -> Callable[..., BarFrame]:
-    """Make a frame from closes, the last one being of session `last`."""
+    """Make a frame from closes, the last one being of session `last`.
 
-    def make(symbol: str, closes: Sequence[float], last: date) -> BarFrame:
+    With a `spread` it has highs and lows, that far from each close.
+    """
+
+    def make(
+        symbol: str, closes: Sequence[float], last: date, *, spread: float | None = None
+    ) -> BarFrame:
         first = calendar.offset(last, 1 - len(closes))
         return BarFrame(
             symbol=symbol,
             sessions=calendar.sessions(first, last),
             close=closes,
+            high=None if spread is None else [close + spread for close in closes],
+            low=None if spread is None else [close - spread for close in closes],
             adjustment=Adjustment.TOTAL_RETURN,
         )
 
@@ -77,6 +89,32 @@ def monthly(calendar: ExchangeCalendar) -> Callable[..., BarFrame]:
 
 
 @pytest.fixture(scope="session")
+def snapshot_of() -> Callable[..., FeatureSnapshot]:
+    """Make the snapshot of a profile that holds `rows`."""
+
+    def make(profile: str, rows: Sequence[FeatureRow], as_of: date) -> FeatureSnapshot:
+        features = dict.fromkeys(name for row in rows for name in row.features)
+        manifest = SnapshotManifest(
+            contract=f"{profile}.v1",
+            profile=profile,
+            version=f"{as_of}-0123456789ab",
+            as_of=as_of,
+            snapshot_file="snapshot.csv",
+            snapshot_sha256="0" * 64,
+            row_count=len(rows),
+            columns=("symbol", "sector", *features),
+            config_sha256="1" * 64,
+            adjustment=Adjustment.TOTAL_RETURN,
+            generated_at=datetime.combine(as_of, time(22), UTC),
+            code_version="0.1.0",
+            sources={},
+        )
+        return FeatureSnapshot(manifest, tuple(rows))
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def context_of(calendar: ExchangeCalendar) -> Callable[..., StrategyContext]:
     def make(
         config: StrategyConfig,
@@ -85,9 +123,11 @@ def context_of(calendar: ExchangeCalendar) -> Callable[..., StrategyContext]:
         *,
         snapshot: FeatureSnapshot | None = None,
         held: Iterable[str] = (),
+        sleeve: SleeveView | None = None,
     ) -> StrategyContext:
         frames = history if isinstance(history, Mapping) else {f.symbol: f for f in history}
-        sleeve = SleeveView(quantities={symbol: Decimal(10) for symbol in held})
+        if sleeve is None:
+            sleeve = SleeveView(quantities={symbol: Decimal(10) for symbol in held})
         return StrategyContext(session, calendar, frames, snapshot, sleeve, config)
 
     return make

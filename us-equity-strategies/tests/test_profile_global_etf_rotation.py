@@ -17,6 +17,7 @@ from quant_platform_kit.contracts import (
     DecisionOutcome,
     InputMode,
     ProfileStatus,
+    Role,
     TargetMode,
 )
 from quant_platform_kit.errors import ReasonCode
@@ -328,6 +329,7 @@ def test_the_default_manifest_declares_what_the_catalog_page_says() -> None:
     assert declared.profile == "global_etf_rotation"
     assert declared.aliases == ("global_macro_etf_rotation",)
     assert declared.cadence is Cadence.QUARTERLY
+    assert declared.role is Role.GROWTH
     assert declared.benchmark == "VOO"
     assert declared.safe_haven == "BIL"
     assert declared.status is ProfileStatus.RUNTIME_ENABLED

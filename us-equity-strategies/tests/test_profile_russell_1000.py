@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from quant_platform_kit.contracts import (
-    Adjustment,
     Cadence,
     Decision,
     DecisionOutcome,
     FeatureRow,
     FeatureSnapshot,
     InputMode,
-    SnapshotManifest,
+    Role,
     TargetMode,
 )
 from quant_platform_kit.errors import ReasonCode
@@ -28,6 +27,7 @@ from us_equity_strategies.russell_1000_multi_factor_defensive import Config, dec
 
 Answer = Callable[..., Decision]
 
+PROFILE = "russell_1000_multi_factor_defensive"
 SESSION = date(2020, 3, 31)
 AS_OF = date(2020, 3, 30)
 NEUTRAL = {"mom_6_1": 0.1, "mom_12_1": 0.1, "sma200_gap": 0.1, "vol_63": 0.2, "maxdd_126": -0.1}
@@ -54,29 +54,10 @@ def stocks(count: int, sector: str = "Tech", *, above: int | None = None) -> lis
     ]
 
 
-def snapshot_of(rows: Sequence[FeatureRow], as_of: date = AS_OF) -> FeatureSnapshot:
-    return FeatureSnapshot(
-        SnapshotManifest(
-            contract="russell_1000_multi_factor_defensive.v1",
-            profile="russell_1000_multi_factor_defensive",
-            version=f"{as_of}-0123456789ab",
-            as_of=as_of,
-            snapshot_file="snapshot.csv",
-            snapshot_sha256="0" * 64,
-            row_count=len(rows),
-            columns=("symbol", "sector", *NEUTRAL),
-            config_sha256="1" * 64,
-            adjustment=Adjustment.TOTAL_RETURN,
-            generated_at=datetime(2020, 3, 30, 22, 0, tzinfo=UTC),
-            code_version="0.1.0",
-            sources={},
-        ),
-        tuple(rows),
-    )
-
-
 @pytest.fixture(scope="session")
-def answer(context_of: Callable[..., StrategyContext]) -> Answer:
+def answer(
+    context_of: Callable[..., StrategyContext], snapshot_of: Callable[..., FeatureSnapshot]
+) -> Answer:
     """Decide on a snapshot of `rows`; the universe is every stock in it."""
 
     def make(
@@ -89,7 +70,7 @@ def answer(context_of: Callable[..., StrategyContext]) -> Answer:
     ) -> Decision:
         universe = [r.symbol for r in rows if r.symbol not in ("SPY", "BOXX")]
         settings = Config.model_validate({"universe": universe, **config})
-        snapshot = snapshot_of(rows, as_of)
+        snapshot = snapshot_of(PROFILE, rows, as_of)
         return decide(context_of(settings, session, snapshot=snapshot, held=held))
 
     return make
@@ -170,6 +151,10 @@ def test_a_name_never_weighs_more_than_its_cap_and_the_rest_is_the_safe_haven(
     }
 
 
+def test_one_stock_takes_the_whole_exposure_where_its_cap_allows(answer: Answer) -> None:
+    assert weights(answer([spy(), row("AAA")], name_cap=1)) == {"AAA": Decimal(1)}
+
+
 def test_in_soft_defence_half_is_the_safe_haven(answer: Answer) -> None:
     decided = weights(answer([spy(-0.1), *stocks(9), *stocks(9, "Energy")]))
 
@@ -190,6 +175,12 @@ def test_without_a_safe_haven_the_rest_stays_cash(answer: Answer) -> None:
     decided = weights(answer([spy(), *stocks(10)], safe_haven=None))
 
     assert sum(decided.values()) == Decimal("0.24")
+
+
+def test_a_stock_at_its_average_is_not_above_it(answer: Answer) -> None:
+    decision = answer([spy(), row("AAA", sma200_gap=0.0), row("BBB", sma200_gap=0.001)])
+
+    assert decision.diagnostics["breadth"] == "0.5000 of 2"
 
 
 def test_no_exposure_leaves_everything_to_the_safe_haven(answer: Answer) -> None:
@@ -314,6 +305,32 @@ def test_a_holding_without_a_row_blocks_instead_of_being_sold(answer: Answer) ->
 
     assert decision.code is ReasonCode.SNAPSHOT_ROW_MISSING
     assert "LOST" in decision.reason
+
+
+@pytest.mark.parametrize("feature", [*NEUTRAL, "eligible"])
+def test_a_holding_with_an_undefined_feature_blocks_instead_of_being_sold(
+    answer: Answer, feature: str
+) -> None:
+    rows = [spy(), *stocks(5), row("VAGUE", **{feature: math.nan})]
+
+    decision = answer(rows, held=["TE000", "VAGUE"])
+
+    assert decision.code is ReasonCode.INDICATOR_UNDEFINED
+    assert f"{feature} of VAGUE" in decision.reason
+    assert answer(rows, held=["TE000"]).outcome is DecisionOutcome.REBALANCE
+
+
+def test_a_holding_that_is_flagged_is_sold(answer: Answer) -> None:
+    decision = answer([spy(), *stocks(3), row("OUT", eligible=0.0)], held=["OUT"])
+
+    assert chosen(decision) == ["TE000", "TE001", "TE002"]
+
+
+def test_an_undefined_feature_of_a_manual_holding_is_nobodys_business(answer: Answer) -> None:
+    rows = [spy(), *stocks(5), row("GME", vol_63=math.nan)]
+    named = [r.symbol for r in stocks(5)]
+
+    assert answer(rows, held=["GME"], universe=named) == answer(rows, universe=named)
 
 
 def test_a_manual_holding_outside_the_universe_is_nobodys_business(answer: Answer) -> None:
@@ -454,6 +471,7 @@ def test_the_default_manifest_declares_what_the_catalog_page_says() -> None:
     assert declared.aliases == ("r1000_multifactor_defensive",)
     assert declared.cadence is Cadence.MONTHLY
     assert declared.benchmark == "SPY"
+    assert declared.role is Role.DEFENSIVE
     assert declared.safe_haven == "BOXX"
     assert declared.input_mode is InputMode.SNAPSHOT
     assert declared.history is None
@@ -486,10 +504,35 @@ def test_the_managed_universe_is_the_configured_one_and_the_safe_haven() -> None
     assert manifest(config.model_copy(update={"safe_haven": None})).managed == ("AAPL", "MSFT")
 
 
+def test_the_description_names_where_the_rest_goes() -> None:
+    haven, cash = (
+        manifest(Config(universe=("AAPL",), safe_haven=symbol)).description
+        for symbol in ("BIL", None)
+    )
+
+    assert "towards BIL as" in haven["en"]
+    assert "转入 BIL。" in haven["zh"]
+    assert "towards cash as" in cash["en"]
+    assert "转入现金。" in cash["zh"]
+
+
 def test_the_no_trade_band_is_a_hint_to_the_planner() -> None:
     declared = manifest(Config(rebalance_threshold=Decimal("0.01")))
 
     assert declared.hints.rebalance_threshold_ratio == Decimal("0.01")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"breadth_soft": 0.35},  # as breadth_hard: no soft defence in a rising market
+        {"breadth_soft": 1, "breadth_hard": 0},
+        {"holdings": 1, "max_snapshot_age_sessions": 1},
+        {"hold_bonus": 0, "rebalance_threshold": 0},
+    ],
+)
+def test_a_configuration_at_the_edge_of_sense_is_accepted(changes: dict[str, object]) -> None:
+    assert Config.model_validate(changes).model_dump().items() >= changes.items()
 
 
 @pytest.mark.parametrize(
@@ -501,6 +544,9 @@ def test_the_no_trade_band_is_a_hint_to_the_planner() -> None:
         ({"universe": ["AAPL", "AAPL"]}, "AAPL stands more than once"),
         ({"breadth_hard": 0.6}, "breadth_hard = 0.6 is above breadth_soft = 0.55"),
         ({"exposure_soft": "1.1"}, "exposure_soft"),
+        ({"breadth_soft": 1.1}, "breadth_soft"),
+        ({"breadth_hard": -0.1}, "breadth_hard"),
+        ({"hold_bonus": -0.1}, "hold_bonus"),
         ({"rebalance_threshold": 1}, "rebalance_threshold"),
         ({"factors": {"mom_6": 1.0}}, "factors.mom_6"),
         ({"holdings": 0}, "holdings"),

@@ -10,7 +10,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from quant_platform_kit.contracts import Cadence, Decision, DecisionOutcome, InputMode, TargetMode
+from quant_platform_kit.contracts import (
+    Cadence,
+    Decision,
+    DecisionOutcome,
+    InputMode,
+    Role,
+    TargetMode,
+)
 from quant_platform_kit.errors import ReasonCode
 from quant_platform_kit.market import BarFrame
 from quant_platform_kit.strategy import StrategyContext
@@ -104,6 +111,14 @@ def test_fewer_closes_than_slow_and_signal_periods_block(answer: Answer) -> None
     assert enough.outcome is DecisionOutcome.REBALANCE
 
 
+def test_a_hedge_that_was_listed_yesterday_can_be_bought(
+    daily: Make, context_of: Callable[..., StrategyContext]
+) -> None:
+    history = [daily("SPY", [*FLAT, 99.0], KNOWN_UNTIL), daily("VIXY", [20.0], KNOWN_UNTIL)]
+
+    assert weights(decide(context_of(Config(), SESSION, history))) == {"VIXY": Decimal("0.25")}
+
+
 @pytest.mark.parametrize("symbol", ["SPY", "VIXY"])
 def test_a_missing_symbol_blocks(
     daily: Make, context_of: Callable[..., StrategyContext], symbol: str
@@ -176,12 +191,38 @@ def test_the_default_manifest_declares_what_the_catalog_page_says() -> None:
     assert declared.profile == "spy_macd_vixy"
     assert declared.aliases == ("spymacdvixy",)
     assert declared.cadence is Cadence.DAILY
+    assert declared.role is Role.DEFENSIVE
     assert declared.benchmark == "SPY"
     assert declared.safe_haven is None
     assert declared.input_mode is InputMode.DIRECT
     assert declared.managed == ("SPY", "VIXY")
     assert declared.history is not None
     assert declared.history.symbols == ("SPY", "VIXY")
+    assert declared.history.sessions == 208  # eight times the slow period
+
+
+@pytest.mark.parametrize(
+    ("config", "name_en", "name_zh"),
+    [
+        (Config(), "SPY MACD with VIXY Hedge", "SPY MACD 趋势与 VIXY 对冲"),
+        (Config(hedge_symbol=None), "SPY MACD or Cash", "SPY MACD 趋势与现金"),
+        (
+            Config(signal_symbol="^SPX", hedge_symbol="TLT"),
+            "^SPX MACD with TLT Hedge",
+            "^SPX MACD 趋势与 TLT 对冲",
+        ),
+    ],
+)
+def test_the_name_tells_the_configured_hedge(config: Config, name_en: str, name_zh: str) -> None:
+    assert manifest(config).display_name == {"en": name_en, "zh": name_zh}
+
+
+def test_without_a_hedge_the_description_speaks_of_cash_alone() -> None:
+    told, hedged = (manifest(c).description for c in (Config(hedge_symbol=None), Config()))
+
+    assert told["en"].endswith("signal line, otherwise cash.")
+    assert told["zh"].endswith("否则持有现金。")
+    assert hedged["zh"].endswith("否则持有 25% 的 VIXY，其余为现金。")
 
 
 @pytest.mark.parametrize(
@@ -206,3 +247,7 @@ def test_a_configuration_that_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(ValidationError, match=complaint):
         Config.model_validate(changes)
+
+
+def test_the_shortest_periods_are_allowed() -> None:
+    Config(fast=1, slow=2, signal=1)

@@ -104,13 +104,20 @@ class ReasonCode(StrEnum):
     CAPITAL_ZERO = "CAPITAL_ZERO", "There is no capital to allocate; nothing was traded."
     BUY_ONLY = "BUY_ONLY", "The strategy never sells; the holding above its target is kept."
     CASH_SHORT = "CASH_SHORT", "Confirmed cash does not pay for the whole purchase."
+    FEES = "FEES", "The plan's own fees are taken off every target."
     FOREIGN_ORDER = "FOREIGN_ORDER", "A working order that is not ours blocks its symbol."
+    ORDER_WORKING = "ORDER_WORKING", "A working order of ours trades the symbol the other way."
     PRICE_MISSING = "PRICE_MISSING", "A symbol has no usable price; the whole plan is refused."
     PRICE_STALE = "PRICE_STALE", "A symbol's price is too old; the whole plan is refused."
     WITHIN_BAND = "WITHIN_BAND", "The difference lies inside the no-trade band."
 
     # Risk and state
     RISK_REJECTED = "RISK_REJECTED", "A pre-trade check refused the order."
+    STRATEGY_PAUSED = "STRATEGY_PAUSED", "An operator paused the strategy; its holdings are kept."
+    POSITION_LIMIT = "POSITION_LIMIT", "A limit on one symbol, or on their number, is reached."
+    PORTFOLIO_LIMIT = "PORTFOLIO_LIMIT", "A limit on exposure or on a sector is reached."
+    LOSS_LIMIT = "LOSS_LIMIT", "A loss limit is reached: only sales are sent."
+    BIAS_UNUSABLE = "BIAS_UNUSABLE", "No usable bias: every limit counts half."
     EQUITY_ZERO = "EQUITY_ZERO", "The broker reports no equity; nothing was traded."
     POSITIONS_VANISHED = (
         "POSITIONS_VANISHED",
@@ -128,6 +135,7 @@ class ReasonCode(StrEnum):
     # Brokers and edges
     BROKER_ANSWER = "BROKER_ANSWER", "The broker's answer cannot be true; nothing is assumed."
     BROKER_UNAVAILABLE = "BROKER_UNAVAILABLE", "The broker cannot be reached; nothing was sent."
+    STORE_NEWER = "STORE_NEWER", "A newer version of the platform wrote the store."
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE", "The platform's own store cannot be used."
     SETTING_INVALID = "SETTING_INVALID", "A setting is unknown, unreadable or contradictory."
     VALUE_MALFORMED = "VALUE_MALFORMED", "A value broke its contract at a door."

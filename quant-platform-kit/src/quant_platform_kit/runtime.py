@@ -24,15 +24,17 @@ from quant_platform_kit.contracts import (
 from quant_platform_kit.cycle import DRY_RUN_SUFFIX, CycleResult, Parts, SleevePart, run_cycle
 from quant_platform_kit.errors import SettingsError
 from quant_platform_kit.inputs import SnapshotSource
-from quant_platform_kit.market import ExchangeCalendar, SimulatedClock, SlotWindow, xnys
+from quant_platform_kit.ledger import Tolerances
+from quant_platform_kit.market import Clock, ExchangeCalendar, SimulatedClock, SlotWindow, xnys
 from quant_platform_kit.notify import Outbox, heartbeat
 from quant_platform_kit.orders import Journal, JournalOrder
 from quant_platform_kit.planner import CapitalPolicy
+from quant_platform_kit.risk import Limits, load_limits
 from quant_platform_kit.settings import Settings
-from quant_platform_kit.store import AccountLease, RunBook, Store
+from quant_platform_kit.store import AccountLease, RunBook, Store, passing_disk
 from quant_platform_kit.strategy import Strategy, load_catalog, require_allowed
 
-__all__ = ["Runtime", "open_runtime"]
+__all__ = ["Controls", "Runtime", "open_controls", "open_runtime"]
 
 SIMULATED_RULES: Final = TradingRules(fees=FeeModel(notional_bps=Decimal(5)))
 """Whole shares and five basis points a trade: near what the three brokers' customers pay."""
@@ -64,7 +66,7 @@ class Runtime:
 
     def _prepare(self, scratch: Store) -> None:
         """Make `scratch` know what the live store knows, unless a dry run is working on it."""
-        with _lease(self.settings, ExecutionMode.DRY_RUN).held():
+        with self._lease_of(scratch).held():
             scratch.clear()
             if self.parts.mode is not ExecutionMode.DRY_RUN or self.parts.store.read_only:
                 scratch.seed_from(self.parts.store)
@@ -76,9 +78,12 @@ class Runtime:
             mode=ExecutionMode.DRY_RUN,
             store=scratch,
             broker=DryRunBroker(self.parts.broker, self.parts.clock),
-            lease=_lease(self.settings, ExecutionMode.DRY_RUN),
+            lease=self._lease_of(scratch),
             outbox=Outbox(scratch, self.settings.notify_urls, self.parts.clock),
         )
+
+    def _lease_of(self, scratch: Store) -> AccountLease:
+        return AccountLease(scratch, self.parts.account, self.parts.clock.now)
 
     @contextmanager
     def _scratch(self) -> Iterator[Store]:
@@ -132,7 +137,103 @@ def open_runtime(settings: Settings) -> Runtime:
     catalog = load_catalog(settings.strategies_dir)
     strategy = catalog.strategy(settings.strategy_profile, settings.strategy_config_path)
     require_allowed(strategy.manifest, settings.execution_mode)
+    limits = load_limits(settings.risk_limits_path, [strategy.manifest.profile])
     calendar = xnys()
+    broker, clock = _simulated_broker(settings, calendar)
+    alias = _alias(settings)
+    store = _open_store(settings, alias)
+    parts = Parts(
+        platform=settings.platform.value,
+        account=alias,
+        mode=settings.execution_mode,
+        sleeves=(SleevePart(strategy, snapshots=_snapshots(settings)),),
+        broker=broker,
+        store=store,
+        lease=AccountLease(store, alias, clock.now),
+        clock=clock,
+        calendar=calendar,
+        outbox=Outbox(store, settings.notify_urls, clock),
+        languages=settings.languages,
+        policy=CapitalPolicy(settings.cash_floor_usd, settings.capital_limit_usd),
+        limits=limits,
+        replay=_Replay(clock),
+        fill_deadline_secs=settings.fill_deadline_secs,
+        strategy_timeout_secs=settings.strategy_timeout_secs,
+        versions=_versions(strategy),
+        commit=settings.commit,
+        reconciliation_output=settings.reconciliation_output_path,
+        tolerances=Tolerances(
+            cash_usd=settings.reconcile_cash_usd,
+            equity_ratio=settings.reconcile_equity_ratio,
+            unexplained_ratio=settings.reconcile_unexplained_ratio,
+        ),
+    )
+    return Runtime(settings, parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What an operator steers trading with; close it when done.
+
+    Needs neither the strategy nor the limits file: a halt must work when they do not.
+    """
+
+    settings: Settings
+    store: Store
+    clock: Clock
+
+    def limits(self) -> Limits:
+        """Read the limits file.
+
+        Raises
+        ------
+        SettingsError
+            When it cannot be used.
+        """
+        return load_limits(self.settings.risk_limits_path)
+
+    def close(self) -> None:
+        """Release the store."""
+        self.store.close()
+
+
+def open_controls(settings: Settings, *, to_change: bool) -> Controls:
+    """Open what an operator's command needs.
+
+    Parameters
+    ----------
+    settings : Settings
+    to_change : bool
+        Whether the command changes something: then the mode must be one that trades.
+
+    Raises
+    ------
+    SettingsError
+        When there is nothing to steer, or a setting cannot be used.
+    """
+    if to_change and settings.execution_mode is ExecutionMode.DRY_RUN:
+        raise SettingsError(
+            "EXECUTION_MODE is dry_run: it trades nothing that could be steered, and nothing was "
+            "changed. Set it to the mode of the service that is meant, paper or live."
+        )
+    _, clock = _simulated_broker(settings, xnys())
+    return Controls(settings, _open_store(settings, _alias(settings)), clock)
+
+
+@dataclass(frozen=True, slots=True)
+class _Replay:
+    """Moves a simulated market into a slot's window; time never goes back."""
+
+    clock: SimulatedClock
+
+    def __call__(self, opening: SlotWindow) -> None:
+        if self.clock.now() < opening.opens_at:
+            self.clock.advance_to(opening.opens_at)
+
+
+def _simulated_broker(
+    settings: Settings, calendar: ExchangeCalendar
+) -> tuple[SimulatedBroker, SimulatedClock]:
     market = open_market(settings.simulated_market)
     clock = _simulated_clock(settings, market, calendar)
     broker = SimulatedBroker(
@@ -147,39 +248,7 @@ def open_runtime(settings: Settings) -> Runtime:
     )
     if broker.last_event_at is not None and broker.last_event_at > clock.now():
         clock.advance_to(broker.last_event_at)  # the account has lived on; so has its market
-    store = _open_store(settings)
-    parts = Parts(
-        platform=settings.platform.value,
-        account=_alias(settings),
-        mode=settings.execution_mode,
-        sleeves=(SleevePart(strategy, snapshots=_snapshots(settings)),),
-        broker=broker,
-        store=store,
-        lease=_lease(settings, settings.execution_mode),
-        clock=clock,
-        calendar=calendar,
-        outbox=Outbox(store, settings.notify_urls, clock),
-        languages=settings.languages,
-        policy=CapitalPolicy(settings.cash_floor_usd, settings.capital_limit_usd),
-        replay=_Replay(clock),
-        fill_deadline_secs=settings.fill_deadline_secs,
-        strategy_timeout_secs=settings.strategy_timeout_secs,
-        versions=_versions(strategy),
-        commit=settings.commit,
-        reconciliation_output=settings.reconciliation_output_path,
-    )
-    return Runtime(settings, parts)
-
-
-@dataclass(frozen=True, slots=True)
-class _Replay:
-    """Moves a simulated market into a slot's window; time never goes back."""
-
-    clock: SimulatedClock
-
-    def __call__(self, opening: SlotWindow) -> None:
-        if self.clock.now() < opening.opens_at:
-            self.clock.advance_to(opening.opens_at)
+    return broker, clock
 
 
 def _simulated_clock(
@@ -195,22 +264,48 @@ def _simulated_clock(
     return SimulatedClock(calendar.session_open(session))
 
 
-def _open_store(settings: Settings) -> Store:
+def _open_store(settings: Settings, alias: str) -> Store:
     """Open the store of the mode; a dry run only reads the one that trades, where there is one."""
     if settings.execution_mode is ExecutionMode.DRY_RUN:
-        for mode in (ExecutionMode.LIVE, ExecutionMode.PAPER):
-            path = _store_path(settings, mode)
-            if path.exists():
-                return Store.open(path, read_only=True)
-    return Store.open(_store_path(settings, settings.execution_mode))
+        scratch = _store_path(settings, ExecutionMode.DRY_RUN)
+        return _traded_store(settings, alias) or Store.open(scratch)
+    if settings.store_url:
+        return Store.connect(settings.store_url, _schema_name(alias, settings.execution_mode))
+    path = _store_path(settings, settings.execution_mode)
+    if settings.execution_mode is ExecutionMode.LIVE:
+        _require_lasting(path)
+    return Store.open(path)
+
+
+def _traded_store(settings: Settings, alias: str) -> Store | None:
+    for mode in (ExecutionMode.LIVE, ExecutionMode.PAPER):
+        if settings.store_url:
+            name = _schema_name(alias, mode)
+            if Store.exists(settings.store_url, name):
+                return Store.connect(settings.store_url, name, read_only=True)
+        elif (path := _store_path(settings, mode)).exists():
+            return Store.open(path, read_only=True)
+    return None
+
+
+def _require_lasting(path: Path) -> None:
+    """Refuse to keep what happens to real money on a disk that is gone after a restart."""
+    fault = passing_disk(path.absolute().parent)
+    if fault is not None:
+        raise SettingsError(
+            f"QPK_STATE_DIR lies on {fault}, and EXECUTION_MODE is live: a restart would forget "
+            "which orders were sent. Set QPK_STORE_URL to a PostgreSQL database, or QPK_STATE_DIR "
+            "to a folder on a disk of this machine that is kept."
+        )
 
 
 def _store_path(settings: Settings, mode: ExecutionMode) -> Path:
     return settings.state_dir / f"{mode.value}.sqlite3"
 
 
-def _lease(settings: Settings, mode: ExecutionMode) -> AccountLease:
-    return AccountLease(settings.state_dir / f"{mode.value}.lock")
+def _schema_name(alias: str, mode: ExecutionMode) -> str:
+    """Name the part of a shared database that belongs to this account in this mode."""
+    return f"{alias}_{mode.value}".replace("-", "_")
 
 
 def _snapshots(settings: Settings) -> SnapshotSource | None:

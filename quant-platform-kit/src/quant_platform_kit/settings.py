@@ -41,15 +41,21 @@ class Settings:
     strategy_profile: str
     execution_mode: ExecutionMode
     strategy_config_path: Path | None
+    strategies_dir: Path | None
     feature_snapshot_path: Path | None
     feature_snapshot_manifest_path: Path | None
     reconciliation_output_path: Path | None
     account_id: str
     state_dir: Path
+    store_url: str
     notify_urls: tuple[str, ...]
     languages: tuple[str, ...]
     cash_floor_usd: Decimal
     capital_limit_usd: Decimal | None
+    risk_limits_path: Path | None
+    reconcile_cash_usd: Decimal
+    reconcile_equity_ratio: Decimal
+    reconcile_unexplained_ratio: Decimal
     fill_deadline_secs: float
     strategy_timeout_secs: float
     commit: str
@@ -69,7 +75,8 @@ class Settings:
         return "***" if field in _SECRET and value else repr(value)
 
 
-_SECRET = frozenset({"account_id", "notify_urls"})
+_POSTGRESQL = "postgresql+psycopg://"
+_SECRET = frozenset({"account_id", "notify_urls", "store_url"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +106,13 @@ def _dollars(value: str) -> Decimal:
     return amount
 
 
+def _ratio(value: str) -> Decimal:
+    ratio = Decimal(value)
+    if not 0 <= ratio <= 1:
+        raise ValueError
+    return ratio
+
+
 def _optional_dollars(value: str) -> Decimal | None:
     return _dollars(value) if value else None
 
@@ -125,6 +139,12 @@ def _words(value: str) -> tuple[str, ...]:
     return tuple(value.split())
 
 
+def _store_url(value: str) -> str:
+    if value and not value.startswith(_POSTGRESQL):
+        raise ValueError
+    return value
+
+
 def _broker(value: str) -> str:
     if value != "simulated":
         raise ValueError
@@ -135,9 +155,11 @@ _WANTED: dict[Callable[[str], Any], str] = {
     ExecutionMode: "dry_run, paper or live",
     _dollars: "an amount in USD such as 250 or 250.50",
     _optional_dollars: "an amount in USD such as 250 or 250.50",
+    _ratio: "a ratio from 0 to 1 such as 0.001",
     _seconds: "a number of seconds, zero or more",
     _optional_date: "a date such as 2020-03-31",
     _languages: "en, zh, or both separated by a comma",
+    _store_url: f"{_POSTGRESQL}user:password@host/database",
     _broker: "simulated (adapters to real brokers are not part of this version)",
 }
 
@@ -155,6 +177,13 @@ _VARIABLES = (
         "",
         "The profile's configuration file (.json or .toml).",
         of_platform=True,
+    ),
+    _Variable(
+        "QPK_STRATEGIES_DIR",
+        "strategies_dir",
+        _optional_path,
+        "",
+        "Folder of drop-in strategy files for research; dry_run only.",
     ),
     _Variable(
         "FEATURE_SNAPSHOT_PATH",
@@ -186,7 +215,14 @@ _VARIABLES = (
         "state_dir",
         Path,
         "state",
-        "Folder of the store and the simulated broker's book.",
+        "Folder of the SQLite store, of dry runs and of the simulated broker's book.",
+    ),
+    _Variable(
+        "QPK_STORE_URL",
+        "store_url",
+        _store_url,
+        "",
+        "Secret. A PostgreSQL database for the store; without it SQLite in the state folder.",
     ),
     _Variable(
         "QPK_NOTIFY_URLS", "notify_urls", _words, "", "Apprise addresses, separated by spaces."
@@ -203,6 +239,34 @@ _VARIABLES = (
         _optional_dollars,
         "",
         "The most that strategies may manage.",
+    ),
+    _Variable(
+        "QPK_RISK_LIMITS_PATH",
+        "risk_limits_path",
+        _optional_path,
+        "",
+        "YAML file of the limits that every order is checked against.",
+    ),
+    _Variable(
+        "QPK_RECONCILE_CASH_USD",
+        "reconcile_cash_usd",
+        _dollars,
+        "1",
+        "Cash that may differ from the broker's as interest or fees; more is money that moved.",
+    ),
+    _Variable(
+        "QPK_RECONCILE_EQUITY_RATIO",
+        "reconcile_equity_ratio",
+        _ratio,
+        "0.001",
+        "How far the broker's equity may be from cash and holdings before the report says so.",
+    ),
+    _Variable(
+        "QPK_RECONCILE_UNEXPLAINED_RATIO",
+        "reconcile_unexplained_ratio",
+        _ratio,
+        "0.5",
+        "Part of the managed value that may be unexplained in locked symbols; beyond it, no order.",
     ),
     _Variable(
         "QPK_FILL_DEADLINE_SECS",
@@ -264,7 +328,8 @@ def load_settings(platform: str, environ: Mapping[str, str] | None = None) -> Se
     Raises
     ------
     SettingsError
-        For a variable that is unknown, unreadable, missing or given twice; the message names it.
+        For a variable that is unknown, unreadable, missing, given twice or at odds with another
+        one; the message names it.
         Nothing is guessed: an unreadable value never becomes a default.
     """
     environ = os.environ if environ is None else environ
@@ -275,7 +340,9 @@ def load_settings(platform: str, environ: Mapping[str, str] | None = None) -> Se
         raise SettingsError(f"Unknown platform {platform!r}: expected one of {choices}.") from None
     _refuse_unknown(kind, environ)
     values = {variable.field: _value(variable, kind, environ) for variable in _VARIABLES}
-    return Settings(platform=kind, **values)
+    settings = Settings(platform=kind, **values)
+    _refuse_contradiction(settings)
+    return settings
 
 
 def reference() -> tuple[tuple[str, str, str], ...]:
@@ -326,3 +393,12 @@ def _refuse_unknown(platform: Platform, environ: Mapping[str, str]) -> None:
                 f"Unknown setting {name}.{hint} Remove it or correct its name: "
                 "a service does not start with a setting it would ignore."
             )
+
+
+def _refuse_contradiction(settings: Settings) -> None:
+    mode = settings.execution_mode
+    if settings.strategies_dir is not None and mode is not ExecutionMode.DRY_RUN:
+        raise SettingsError(
+            f"QPK_STRATEGIES_DIR is set and EXECUTION_MODE is {mode.value}: strategies of a folder "
+            "may run in dry_run only. Remove one of the two, or install the strategy as a package."
+        )

@@ -9,7 +9,8 @@ from subprocess import CompletedProcess
 import pytest
 
 from quant_platform_kit.cli import ExitCode
-from quant_platform_kit.store import AccountLease
+from quant_platform_kit.market import SystemClock
+from quant_platform_kit.store import AccountLease, Store
 
 Qpk = Callable[..., "CompletedProcess[str]"]
 RUN = ("run", "--platform", "schwab")
@@ -68,8 +69,10 @@ def test_a_book_that_vanished_at_the_broker_fails_the_run(qpk: Qpk, tmp_path: Pa
 
 
 def test_a_run_beside_another_one_is_told_to_come_back(shell: Qpk, tmp_path: Path) -> None:
-    with AccountLease(tmp_path / "state" / "paper.lock").held():
+    store = Store.open(tmp_path / "state" / "paper.sqlite3")
+    with AccountLease(store, "another run", SystemClock().now).held():
         done = shell(*RUN)
+    store.close()
     assert_ended(done, ExitCode.BUSY, "qpk: LEASE_HELD: Another run of this account")
 
 

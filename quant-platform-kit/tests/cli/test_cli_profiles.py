@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from rich.console import Console
 
 from quant_platform_kit.brokers import CAPABILITIES
 from quant_platform_kit.cli import ExitCode, _profiles
@@ -71,6 +72,24 @@ def test_every_installed_profile_has_a_row_and_every_platform_a_column(
     assert rows(done.stdout)[ROTATION][2:6] == [
         *("Global ETF Rotation", "runtime_enabled", "direct", "quarterly")
     ]
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (120, [ROTATION, "runtime_enabled", "direct", "quarterly", "○", "○", "○"]),
+        (80, [ROTATION, "direct", "○", "○", "○"]),
+    ],
+)
+def test_a_narrow_terminal_gets_the_signs_without_their_words(
+    width: int,
+    shown: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(_profiles, "console", lambda: Console(width=width))
+    _profiles.show(load_catalog(), {})
+    assert shown in [line.split() for line in capfd.readouterr().out.splitlines()]
 
 
 def test_without_rollout_lists_the_matrix_stops_at_eligible(qpk: Qpk, folder: Folder) -> None:

@@ -239,7 +239,9 @@ class _Score:
     value: float
 
 
-@pytest.mark.parametrize("value", [0.1, _Score(0.1), {1, 2}, object()], ids=repr)
+@pytest.mark.parametrize(
+    "value", [0.1, _Score(0.1), {1, 2}, object()], ids=["float", "field", "set", "object"]
+)
 def test_what_has_no_exact_text_is_refused(value: object) -> None:
     with pytest.raises(ContractError, match="has no canonical JSON form"):
         canonical(value)

@@ -21,6 +21,7 @@ from quant_platform_kit.contracts import (
     BrokerOrder,
     Cadence,
     Capabilities,
+    CheckLine,
     Contribution,
     CycleReport,
     CycleRequest,
@@ -40,6 +41,7 @@ from quant_platform_kit.contracts import (
     InputMode,
     Instrument,
     Leg,
+    LegVerdict,
     OrderLine,
     OrderPlan,
     OrderRequest,
@@ -142,6 +144,7 @@ EXAMPLES: dict[type, dict[str, Any]] = {
         "settlement_sessions": 1,
         "extended_hours": False,
     },
+    CheckLine: {"name": "portfolio.max_exposure_pct", "figure": TEN, "limit": HUNDRED},
     Contribution: {"sleeve": "example", "amount": Decimal("0.25")},
     CycleReport: {
         "run_key": "ibkr-1:2020-03-31:close",
@@ -202,6 +205,7 @@ EXAMPLES: dict[type, dict[str, Any]] = {
         "exact_quantity": Decimal(0),
         "contributors": (Contribution("example", Decimal(0)),),
     },
+    LegVerdict: {"symbol": "SPY", "side": Side.BUY, "quantity": TEN, "verdict": Verdict()},
     OrderLine: {
         "client_id": "qpk-1",
         "broker_order_id": None,
@@ -284,7 +288,7 @@ EXAMPLES: dict[type, dict[str, Any]] = {
         "targets": (PortfolioTarget("SPY", ONE),),
     },
     TradingRules: {"lot_shares": ONE, "buy_price_buffer_ratio": Decimal("0.02")},
-    Verdict: {"code": ReasonCode.GATE_CLOSED, "detail": "halted"},
+    Verdict: {"code": ReasonCode.POSITION_LIMIT, "quantity": TEN, "checks": (CheckLine("gate"),)},
 }
 
 Refusal = tuple[type, dict[str, Any], str]
@@ -391,6 +395,8 @@ REFUSALS: list[Refusal] = [
     (TradingRules, {"lot_shares": Decimal(0)}, "lot_shares"),
     (TradingRules, {"minimum_notional_usd": -ONE}, "minimum_notional_usd"),
     (TradingRules, {"buy_price_buffer_ratio": -ONE}, "buy_price_buffer_ratio"),
+    *[(Verdict, {"quantity": q}, "quantity") for q in (Decimal(0), -ONE, NAN, 10)],
+    (Verdict, {"code": None}, "code"),
 ]
 
 

@@ -390,6 +390,54 @@ def test_every_value_needs_a_group() -> None:
         indicators.grouped_zscore(array(1.0, 2.0), ["Energy"])
 
 
+ROWS = st.integers(1, 12).flatmap(
+    lambda width: st.lists(
+        st.lists(st.floats(-1e3, 1e3) | st.just(math.nan), min_size=width, max_size=width),
+        min_size=1,
+        max_size=4,
+    ).map(np.array)
+)
+
+
+@given(rows=ROWS, data=st.data())
+def test_rows_of_features_score_like_each_feature_alone(rows: Floats, data: st.DataObject) -> None:
+    width = rows.shape[1]
+    groups = data.draw(st.lists(st.sampled_from("abc"), min_size=width, max_size=width))
+
+    together = indicators.zscore(rows)
+    together_grouped = indicators.grouped_zscore(rows, groups)
+
+    for row, alone, grouped in zip(rows, together, together_grouped, strict=True):
+        assert alone.tolist() == indicators.zscore(row).tolist()
+        assert grouped.tolist() == indicators.grouped_zscore(row, groups).tolist()
+
+
+def test_no_values_have_no_scores() -> None:
+    assert indicators.zscore(array()).tolist() == []
+    assert indicators.zscore(np.zeros((2, 0))).shape == (2, 0)
+    assert indicators.grouped_zscore(array(), []).tolist() == []
+
+
+def test_a_median_is_taken_inside_each_group() -> None:
+    values = array(1.0, 100.0, 3.0, 300.0, 7.0, 4.0)
+    groups = ["Energy", "Utilities", "Energy", "Utilities", "IT", "Energy"]
+
+    medians = indicators.grouped_median(values, groups)
+
+    assert medians.tolist() == [3.0, 200.0, 3.0, 200.0, 7.0, 3.0]
+
+
+def test_an_undefined_value_leaves_its_group_without_a_median() -> None:
+    medians = indicators.grouped_median(array(1.0, math.nan, 5.0), ["a", "a", "b"])
+
+    np.testing.assert_array_equal(medians, [math.nan, math.nan, 5.0])
+
+
+def test_every_value_of_a_median_needs_a_group() -> None:
+    with pytest.raises(ContractError, match=r"grouped_median\.groups"):
+        indicators.grouped_median(array(1.0, 2.0), ["Energy"])
+
+
 @given(
     values=st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=40).map(np.array),
     shift=st.floats(-1e3, 1e3),

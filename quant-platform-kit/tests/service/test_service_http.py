@@ -114,8 +114,10 @@ def test_a_malformed_request_is_400_even_when_nothing_else_works(
 
 
 def test_a_second_run_at_the_same_time_is_409(client: FlaskClient, state: Path) -> None:
-    with AccountLease(state / "paper.lock").held():
+    store = Store.open(state / "paper.sqlite3")
+    with AccountLease(store, "another run", SystemClock().now).held():
         busy = post(client)
+    store.close()
     assert busy.status_code == 409
     assert busy.get_json()["error"]["code"] == "LEASE_HELD"
     assert post(client).status_code == 200
@@ -126,7 +128,7 @@ def test_a_blocked_run_is_503_and_may_be_tried_again(client: FlaskClient, state:
     gate = TradingGate(store, SystemClock())
     gate.set(GateMode.HALTED, who="operator", why="earnings")
     blocked = post(client)
-    gate.set(GateMode.ACTIVE, who="operator", why="")
+    gate.set(GateMode.ACTIVE, who="operator", why="over")
     store.close()
 
     assert blocked.status_code == 503
@@ -173,11 +175,11 @@ def test_a_run_that_fails_after_an_order_is_500(client: FlaskClient, state: Path
 def test_a_defect_is_500_and_its_log_says_where_but_not_what(
     client: FlaskClient, state: Path, log: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert client.get("/ready").status_code == 200
+    assert post(client).status_code == 200
     lines: list[str] = []
     handler = log.handlers[0]
     with sqlite3.connect(state / "paper.sqlite3") as database:
-        database.execute("DROP TABLE runs")
+        database.execute("UPDATE runs SET report = '{a telltale'")
     database.close()
 
     class Listening(logging.Handler):
@@ -190,10 +192,22 @@ def test_a_defect_is_500_and_its_log_says_where_but_not_what(
     assert answer.status_code == 500
     assert answer.get_json()["error"]["code"] == "UNEXPECTED"
     (line,) = map(json.loads, lines)
-    assert (line["severity"], line["error"]) == ("ERROR", "OperationalError")
+    assert (line["severity"], line["error"]) == ("ERROR", "JSONDecodeError")
     assert "run_cycle" in line["where"]
-    assert "no such table" not in "".join(lines)
-    assert "no such table" not in answer.text
+    assert "telltale" not in "".join(lines)
+    assert "telltale" not in answer.text
+
+
+def test_a_store_that_fails_in_the_middle_is_500_and_says_so(
+    client: FlaskClient, state: Path
+) -> None:
+    assert client.get("/ready").status_code == 200
+    with sqlite3.connect(state / "paper.sqlite3") as database:
+        database.execute("DROP TABLE fills")
+    database.close()
+    answer = post(client)
+    assert answer.status_code == 500
+    assert answer.get_json()["error"]["code"] == "STORE_UNAVAILABLE"
 
 
 def test_health_touches_nothing(client: FlaskClient, state: Path) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quant_platform_kit.store import AccountLease
+from quant_platform_kit.market import SystemClock
+from quant_platform_kit.store import AccountLease, Store
 
 if TYPE_CHECKING:
     import pytest
@@ -35,8 +36,10 @@ def test_a29_nothing_the_service_says_or_keeps_holds_a_secret(
         said.append(client.post("/run", json={"session": "2012-02-02"}).text)  # time runs forward
         said.append(client.post("/run", data="{").text)
         said.append(client.get("/status").text)
-        with AccountLease(state / "paper.lock").held():
+        store = Store.open(state / "paper.sqlite3")
+        with AccountLease(store, "another run", SystemClock().now).held():
             said.append(client.post("/run").text)
+        store.close()
         dry = make_app(**secrets, EXECUTION_MODE="dry_run").test_client()
         said.append(dry.post("/run", json={"session": "2012-02-10"}).text)
         # Another account on the same state folder is refused.

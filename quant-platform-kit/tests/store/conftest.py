@@ -1,4 +1,4 @@
-"""A store in a folder of its own, and a report to keep in it."""
+"""A store in a folder of its own, on either database, and a report to keep in it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,22 @@ MakeReport = Callable[..., CycleReport]
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the store goes."""
+    """Where the file of a store goes."""
     return tmp_path / "state" / "paper.sqlite3"
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[Store]:
-    """Open the store, and close it in the end."""
+def file_store(path: Path) -> Iterator[Store]:
+    """Open a store in a file, and close it in the end."""
     opened = Store.open(path)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def store(open_store: Callable[[Path], Store], tmp_path: Path) -> Store:
+    """Open a store on either database."""
+    return open_store(tmp_path)
 
 
 @pytest.fixture

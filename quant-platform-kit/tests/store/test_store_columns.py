@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert, select, text
 
-from quant_platform_kit.store import Store, gate, holdings
+from quant_platform_kit.store import Store, cash, gate
 
 decimals = st.decimals(
     allow_nan=False, allow_infinity=False, min_value=-(10**18), max_value=10**18
@@ -20,31 +18,21 @@ zones = st.integers(-14 * 60, 14 * 60).map(lambda mins: timezone(timedelta(minut
 instants = st.datetimes(timezones=zones).filter(lambda at: 1 < at.year < 9999)
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    store = Store.open(tmp_path_factory.mktemp("columns") / "paper.sqlite3")
-    yield store
-    store.close()
-
-
 @given(decimals)
-def test_a_decimal_keeps_every_digit(kept: Store, value: Decimal) -> None:
-    with kept.engine.connect() as connection:  # never committed
-        connection.execute(
-            insert(holdings).values(sleeve="a", symbol="SPY", quantity=value, cost_usd=value)
-        )
-        back = connection.execute(select(holdings.c.quantity, holdings.c.cost_usd)).one()
-        stored = connection.scalar(text("SELECT typeof(quantity) FROM holdings"))
-    assert (back.quantity, back.cost_usd) == (value, value)
-    assert format(back.quantity, "f") == format(value, "f")
-    assert stored == "text"
+def test_a_decimal_keeps_every_digit(shared_store: Store, value: Decimal) -> None:
+    with shared_store.engine.connect() as connection:  # never committed
+        connection.execute(insert(cash).values(sleeve="a", amount_usd=value))
+        back = connection.execute(select(cash.c.amount_usd)).scalar_one()
+        stored = connection.scalar(text("SELECT amount_usd FROM cash"))
+    assert back == value
+    assert format(back, "f") == format(value, "f") == stored
 
 
 @given(st.lists(instants, min_size=1, max_size=5, unique=True))
 def test_an_instant_keeps_its_microsecond_and_sorts_by_time(
-    kept: Store, values: list[datetime]
+    shared_store: Store, values: list[datetime]
 ) -> None:
-    with kept.engine.connect() as connection:  # never committed
+    with shared_store.engine.connect() as connection:  # never committed
         for number, value in enumerate(values):
             row = {"name": str(number), "mode": "active", "who": "", "why": "", "since": value}
             connection.execute(insert(gate).values(row))

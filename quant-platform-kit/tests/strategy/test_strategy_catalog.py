@@ -8,51 +8,25 @@ from typing import Any
 import pytest
 from pydantic import Field
 
-from quant_platform_kit.contracts import StrategyManifest
+from quant_platform_kit.contracts import StrategyManifest, encode
 from quant_platform_kit.errors import ReasonCode, RefuseRun, SettingsError
-from quant_platform_kit.strategy import Catalog, StrategyConfig, load_catalog
+from quant_platform_kit.strategy import (
+    Catalog,
+    LoadOutcome,
+    StrategyConfig,
+    StrategyContext,
+    evaluate,
+    load_catalog,
+)
 
 MakeManifest = Callable[..., StrategyManifest]
 MakeModule = Callable[..., Any]
-
-PROFILE_SOURCE = """
-from quant_platform_kit.contracts import (
-    Cadence, Decision, HistoryInput, ProfileStatus, StrategyManifest, TargetMode,
-)
-from quant_platform_kit.strategy import StrategyConfig as Config
-
-def manifest(config):
-    text = {"en": "Found", "zh": "找到"}
-    return StrategyManifest(
-        profile="found_on_disk", display_name=text, description=text, cadence=Cadence.DAILY,
-        benchmark="SPY", target_mode=TargetMode.WEIGHT, status=ProfileStatus.RESEARCH,
-        managed=("SPY",), history=HistoryInput(("SPY",), 1),
-    )
-
-def decide(context):
-    return Decision.hold("always")
-"""
+Install = Callable[..., Path]
+WriteProfile = Callable[..., str]
 
 
 class TunableConfig(StrategyConfig):
     size: int = Field(default=2, ge=1)
-
-
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Put a distribution with entry points on the path, as an installer would."""
-
-    def put(name: str, entries: str, **modules: str) -> None:
-        root = tmp_path / name
-        info = root / f"{name}-1.0.dist-info"
-        info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[quant_platform_kit.strategies]\n{entries}\n")
-        for module, source in modules.items():
-            (root / f"{module}.py").write_text(source)
-        monkeypatch.syspath_prepend(str(root))
-
-    return put
 
 
 def test_a_profile_is_found_by_its_name_and_by_its_alias(make_module: MakeModule) -> None:
@@ -188,44 +162,100 @@ def test_a_configuration_that_makes_no_manifest_is_a_settings_error(
 
 
 def test_installed_packages_offer_profiles_through_entry_points(
-    install: Callable[..., None],
+    install: Install, profile_source: WriteProfile
 ) -> None:
-    install("finder", "found_on_disk = found_on_disk_module", found_on_disk_module=PROFILE_SOURCE)
+    install("finder", "on_disk = on_disk_module", on_disk_module=profile_source("on_disk"))
 
-    profile = load_catalog().find("found_on_disk")
+    profile = load_catalog().find("on_disk")
 
-    assert profile.module_name == "found_on_disk_module"
+    assert profile.module_name == "on_disk_module"
     assert isinstance(profile.module, ModuleType)
 
 
-def test_an_installed_profile_that_cannot_be_imported_does_not_stop_the_others(
-    install: Callable[..., None],
+def test_an_installed_profile_that_cannot_be_loaded_does_not_stop_the_others(
+    install: Install, profile_source: WriteProfile
 ) -> None:
+    faulty = {
+        "raises": "1 / 0",
+        "exits": "raise SystemExit('done here')",
+        "misspelt": "def decide(context:",
+        "cancelled": "import asyncio; raise asyncio.CancelledError",
+        "mute": "class Mute(Exception):\n    def __str__(self): return 1 / 0\nraise Mute",
+        "unconfigurable": profile_source("unconfigurable").replace(
+            "def manifest", "class Config(Config):\n    size: int\n\ndef manifest"
+        ),
+    }
     install(
         "half_broken",
-        "found_on_disk = sound_module\n"
-        "no_such_import = module_that_is_not_there\n"
-        "raises = raising_module\n"
-        "exits = exiting_module",
-        sound_module=PROFILE_SOURCE,
-        raising_module="1 / 0",
-        exiting_module="raise SystemExit('done here')",
+        "on_disk = sound_module\nno_such_import = module_that_is_not_there\n"
+        + "\n".join(f"{name} = {name}_module" for name in faulty),
+        sound_module=profile_source("on_disk"),
+        **{f"{name}_module": source for name, source in faulty.items()},
     )
 
     catalog = load_catalog()
 
-    assert "found_on_disk" in catalog.names()
+    assert "on_disk" in catalog.names()
     why = {fault.name: fault.why for fault in catalog.broken}
-    assert why["raises"] == "ZeroDivisionError: division by zero"
-    assert why["exits"] == "SystemExit: done here"
-    assert why["no_such_import"].startswith("ModuleNotFoundError: ")
+    assert why.pop("no_such_import").startswith("ModuleNotFoundError: ")
+    assert why.pop("misspelt").startswith("SyntaxError: ")
+    assert why.pop("unconfigurable").startswith("ValidationError: ")
+    assert why == {
+        "raises": "ZeroDivisionError: division by zero",
+        "exits": "SystemExit: done here",
+        "cancelled": "CancelledError",
+        "mute": "Mute",
+    }
 
 
 def test_two_packages_that_offer_one_profile_are_an_error_that_names_both(
-    install: Callable[..., None],
+    install: Install, profile_source: WriteProfile
 ) -> None:
-    install("one", "found_on_disk = module_of_one", module_of_one=PROFILE_SOURCE)
-    install("two", "found_on_disk = module_of_two", module_of_two=PROFILE_SOURCE)
+    source = profile_source("on_disk")
+    install("one", "on_disk = module_of_one", module_of_one=source)
+    install("two", "on_disk = module_of_two", module_of_two=source)
 
-    with pytest.raises(RefuseRun, match=r"'found_on_disk': module_of_one and module_of_two"):
+    with pytest.raises(RefuseRun, match=r"'on_disk': module_of_one and module_of_two"):
         load_catalog()
+
+
+def test_the_report_says_of_every_profile_what_became_of_it(
+    install: Install, profile_source: WriteProfile
+) -> None:
+    install(
+        "desk",
+        "sound = sound_of_desk\nfaulty = faulty_of_desk",
+        sound_of_desk=profile_source("sound"),
+        faulty_of_desk="1 / 0",
+    )
+
+    report = load_catalog().report
+    lines = {line.profile: line for line in report.lines}
+
+    assert lines["sound"].outcome is LoadOutcome.LOADED
+    assert lines["sound"] in report.loaded
+    assert lines["faulty"] in report.failed
+    assert lines["faulty"].why == "ZeroDivisionError: division by zero"
+    assert {lines[name].source for name in ("sound", "faulty")} == {"desk 1.0"}
+    assert list(lines) == sorted(lines)
+    assert report.seconds == sum(line.seconds for line in report.lines) > 0
+    assert encode(report)["lines"]
+
+
+def test_a_reload_runs_what_is_installed_by_then(
+    install: Install,
+    profile_source: WriteProfile,
+    context: StrategyContext,
+    reload: Callable[..., Catalog],
+) -> None:
+    before = "def decide(context): return Decision.hold('before')"
+    root = install("desk", "tuned = tuned_of_desk", tuned_of_desk=profile_source("tuned", before))
+    old = load_catalog().strategy("tuned")
+    after = "def decide(context): return Decision.hold('and afterwards')"
+    (root / "tuned_of_desk.py").write_text(profile_source("tuned", after))
+
+    assert load_catalog().strategy("tuned").decide is old.decide
+    new = reload().strategy("tuned")
+
+    answers = evaluate([(old, context), (new, context), (new, context)], timeout_secs=30)
+    assert [answer.reason for answer in answers] == ["before", "and afterwards", "and afterwards"]

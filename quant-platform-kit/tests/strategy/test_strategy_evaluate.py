@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import textwrap
@@ -112,6 +113,24 @@ def test_a_strategy_that_hangs_is_blocked_and_the_others_are_not(
     assert (late.outcome, late.code) == (DecisionOutcome.BLOCKED, ReasonCode.STRATEGY_TIMEOUT)
     assert "0.2 seconds" in late.reason
     assert held.outcome is DecisionOutcome.HOLD
+
+
+def test_a_coroutine_that_hangs_is_blocked_and_cancelled(
+    make_strategy: MakeStrategy, context: StrategyContext
+) -> None:
+    cancelled = threading.Event()
+
+    async def hanging(_: StrategyContext) -> Decision:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+        return Decision.hold("never")
+
+    (late,) = evaluate([(make_strategy(hanging), context)], timeout_secs=0.2)
+
+    assert late.code is ReasonCode.STRATEGY_TIMEOUT
+    assert cancelled.wait(PATIENT)
 
 
 @pytest.mark.parametrize("answer", [None, {"SPY": 1.0}, "REBALANCE"])

@@ -77,8 +77,10 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--min-close-usd",
         type=float,
-        default=MIN_CLOSE_USD,
-        help="a symbol at or below this close is ineligible (default %(default)s)",
+        help=(
+            "a symbol at or below this close is ineligible "
+            f"(default: the profile's own floor, else {MIN_CLOSE_USD})"
+        ),
     )
     add("--out", type=Path, required=True, help="folder to publish to")
     return parser

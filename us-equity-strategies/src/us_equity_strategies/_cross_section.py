@@ -1,11 +1,11 @@
-"""What the profiles that rank a feature snapshot share: one definition of each step.
+"""What a feature snapshot says, for the profiles that rank its rows: one definition of each part.
 
-A decision takes the steps in this order: `read_ranked_snapshot`, `read_scene`, `score`, `rank`, a
-pick (`pick_by_sector`, or a rule of the profile's own) and `portfolio`.
+A decision reads its snapshot (`read_ranked_snapshot`), lays out the scene (`read_scene`), and goes
+on with `us_equity_strategies._selection`.
 
 - Eligible: every feature that the profile ranks by is defined, the row's ``eligible`` flag, where
-  the snapshot has one, says so, and the profile's own conditions hold. Benchmarks and the safe
-  haven never are.
+  the snapshot has one, says so, and the configuration admits it. Benchmarks and the safe haven
+  never are.
 - Breadth: the share of eligible names above their 200-session average.
 - Regime: *hard* defence when the benchmark is not above its 200-session average and breadth is
   below `breadth_hard`; *soft* when either the trend is down or breadth is below `breadth_soft`;
@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -30,10 +29,8 @@ from pydantic import Field, model_validator
 
 from quant_platform_kit.contracts import Decision, FeatureRow, FeatureSnapshot
 from quant_platform_kit.errors import ReasonCode
-from quant_platform_kit.market import indicators
 from quant_platform_kit.strategy import Ratio, StrategyConfig, StrategyContext, Symbol, Symbols
 from us_equity_strategies._inputs import read_snapshot
-from us_equity_strategies._weights import with_safe_haven
 
 TREND: Final = "sma200_gap"
 """The feature that tells a trend, of the benchmark and of every name."""
@@ -54,6 +51,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 Bonus = Annotated[float, Field(ge=0)]
 """What is added to a score."""
+
+Floor = Annotated[float, Field(ge=0)]
+"""The least that is asked for; 0 asks for nothing."""
 
 Band = Annotated[Decimal, Field(ge=0, lt=1)]
 """A share of capital, in [0, 1)."""
@@ -126,6 +126,15 @@ class CrossSectionConfig(StrategyConfig):
         return self.universe if self.safe_haven is None else (*self.universe, self.safe_haven)
 
     @property
+    def admission(self) -> tuple[str, ...]:
+        """The columns that `admits` reads."""
+        return ()
+
+    def admits(self, table: Table) -> Mask:
+        """Tell which rows of `table` the profile admits to its ranking."""
+        return np.ones(len(table.rows), dtype=np.bool_)
+
+    @property
     def haven_words(self) -> tuple[str, str]:
         """The safe haven inside an English and a Chinese sentence."""
         return (self.safe_haven, f" {self.safe_haven}") if self.safe_haven else ("cash", "现金")
@@ -145,16 +154,22 @@ class LiquidConfig(CrossSectionConfig):
         then a snapshot without volumes will do.
     """
 
-    min_close_usd: float = Field(default=10.0, ge=0)
+    min_close_usd: Floor = 10.0
     min_history_days: Count = 274
-    min_adv20_usd: float = Field(ge=0)
+    min_adv20_usd: Floor
+
+    @property
+    def admission(self) -> tuple[str, ...]:
+        """The columns that `admits` reads."""
+        turnover = ("adv20_usd",) if self.min_adv20_usd > 0 else ()
+        return ("close", "history_days", *turnover)
 
     def admits(self, table: Table) -> Mask:
-        """Tell which rows of `table` reach the three floors; what is undefined reaches none."""
+        """Tell which rows of `table` reach the floors."""
         admitted: Mask = (table["close"] > self.min_close_usd) & (
             table["history_days"] >= self.min_history_days
         )
-        if self.min_adv20_usd > 0:
+        if "adv20_usd" in self.admission:
             admitted &= table["adv20_usd"] >= self.min_adv20_usd
         return admitted
 
@@ -270,12 +285,11 @@ def read_scene(
     features: Sequence[str],
     *,
     of_benchmark: Sequence[str] = (TREND,),
-    admits: Callable[[Table], Mask] | None = None,
 ) -> Scene | Decision:
     """Lay out the eligible names of `snapshot` and tell the regime.
 
     BLOCKED with ``SNAPSHOT_ROW_MISSING`` when the benchmark or a stock that is held has no row,
-    and with ``INDICATOR_UNDEFINED`` when the benchmark's trend or the breadth is undefined.
+    and with ``INDICATOR_UNDEFINED`` when a figure of theirs, or the breadth, is undefined.
 
     Parameters
     ----------
@@ -285,22 +299,15 @@ def read_scene(
         What a name must have to be eligible.
     of_benchmark : sequence of str
         What the benchmark must have.
-    admits : callable, optional
-        Conditions of the profile's own.
     """
     config: CrossSectionConfig = context.config
     table = Table(snapshot)
     benchmark = _benchmark(table, config, of_benchmark)
     if isinstance(benchmark, Decision):
         return benchmark
-    held = [symbol for symbol in context.sleeve.quantities if context.sleeve.holds(symbol)]
-    lost = sorted(s for s in held if table.find(s) is None and s in config.universe)
-    if lost:  # not ranking them would sell them for want of data
-        return Decision.blocked(
-            ReasonCode.SNAPSHOT_ROW_MISSING,
-            f"the snapshot has no row of {', '.join(lost)}, which the sleeve holds",
-        )
-    names = _eligible(table, config, held, features, admits)
+    names = _eligible(table, context, features)
+    if isinstance(names, Decision):
+        return names
     if not names.rows:
         return Decision.blocked(
             ReasonCode.INDICATOR_UNDEFINED, "no stock is eligible, so breadth is undefined"
@@ -308,95 +315,6 @@ def read_scene(
     breadth = int(np.count_nonzero(names.features[TREND] > 0)) / len(names.rows)
     regime = _regime(benchmark[TREND], breadth, config)
     return Scene(names, benchmark, breadth, regime, _exposure(regime, config))
-
-
-def score(
-    names: Names,
-    factors: Mapping[str, Floats],
-    weights: Iterable[tuple[str, float]],
-    *,
-    hold_bonus: float,
-    within_sectors: bool = False,
-) -> Floats:
-    """Return each name's weighted sum of standardised `factors`, with the bonus if it is held.
-
-    A factor is standardised among all names, or inside each sector.
-    """
-    kinds, shares = zip(*weights, strict=True)
-    values = np.stack([factors[kind] for kind in kinds])
-    if within_sectors:
-        standardised = indicators.grouped_zscore(values, names.sectors)
-    else:
-        standardised = indicators.zscore(values)
-    total = np.where(names.held, hold_bonus, 0.0)
-    # One by one: a matrix product rounds differently from machine to machine.
-    for share, row in zip(shares, standardised, strict=True):
-        total += share * row
-    return total
-
-
-def rank(*keys: Floats) -> list[int]:
-    """Return the positions of the names, best first.
-
-    Descending by the first key, then by the next, and between equals by symbol.
-    """
-    # Names are sorted by symbol, and both sorts are stable.
-    order = np.argsort(-keys[0], kind="stable")
-    scores = keys[0][order]
-    if (scores[1:] == scores[:-1]).any():  # rare, and the sort by all keys takes much longer
-        order = np.lexsort([-key for key in reversed(keys)])
-    ranking: list[int] = order.tolist()
-    return ranking
-
-
-def pick_by_sector(
-    ranking: Sequence[int], scene: Scene, *, holdings: int, sector_cap: Decimal
-) -> tuple[str, ...]:
-    """Return the best `holdings` names, as many of one sector as `sector_cap` has room for."""
-    if scene.exposure == 0:
-        return ()
-    # floor(sector_cap / (exposure / holdings)), in an order that keeps the division exact.
-    slots = max(1, int(sector_cap * holdings / scene.exposure))
-    taken: Counter[str] = Counter()
-    chosen: list[str] = []
-    for position in ranking:
-        row = scene.names.rows[position]
-        if len(chosen) < holdings and taken[row.sector] < slots:
-            taken[row.sector] += 1
-            chosen.append(row.symbol)
-    return tuple(chosen)
-
-
-def portfolio(
-    chosen: Sequence[str],
-    scene: Scene,
-    context: StrategyContext,
-    notes: Mapping[str, str] | None = None,
-) -> Decision:
-    """Return equal weights of at most `name_cap` for `chosen`, the rest being the safe haven.
-
-    BLOCKED with ``UNMANAGED_TARGET`` when one of them is not in the universe. Hard defence raises
-    the risk flag ``hard_defense``.
-    """
-    config: CrossSectionConfig = context.config
-    universe = frozenset(config.universe)
-    strangers = [symbol for symbol in chosen if symbol not in universe]
-    if strangers:
-        return Decision.blocked(
-            ReasonCode.UNMANAGED_TARGET,
-            f"the snapshot ranks stocks outside the universe: {', '.join(strangers)}",
-        )
-    weight = min(config.name_cap, scene.exposure / len(chosen)) if chosen else Decimal(0)
-    return Decision.weights(
-        with_safe_haven(dict.fromkeys(chosen, weight), config.safe_haven),
-        risk_flags=(scene.regime.value,) if scene.regime is Regime.HARD else (),
-        diagnostics={
-            "regime": scene.regime.value,
-            "trend": f"{config.benchmark} {scene.benchmark[TREND]:+.4f}",
-            "breadth": f"{scene.breadth:.4f} of {len(scene.names.rows)}",
-            **(notes or {}),
-        },
-    )
 
 
 def _benchmark(
@@ -418,24 +336,45 @@ def _benchmark(
     return features
 
 
-def _eligible(
-    table: Table,
-    config: CrossSectionConfig,
-    held: Iterable[str],
-    features: Sequence[str],
-    admits: Callable[[Table], Mask] | None,
-) -> Names:
+def _eligible(table: Table, context: StrategyContext, features: Sequence[str]) -> Names | Decision:
+    config: CrossSectionConfig = context.config
     values = np.stack([table[feature] for feature in features])
-    eligible = np.isfinite(values).all(axis=0)
-    eligible &= table.column(_FLAG, missing=1.0) > 0  # an undefined flag is not a yes
+    flags = table.column(_FLAG, missing=1.0)
+    defined = np.isfinite(values).all(axis=0) & np.isfinite(flags)
+    for column in config.admission:
+        defined &= np.isfinite(table[column])
+    held = [symbol for symbol in context.sleeve.quantities if context.sleeve.holds(symbol)]
+    is_held = table.mark(held)
+    # Not to rank a stock that is held would be to sell it for want of data.
+    lost = [s for s in sorted(held) if table.find(s) is None and s in config.universe]
+    vague = [
+        row
+        for row in compress(table.rows, (is_held & ~defined).tolist())
+        if row.symbol in config.universe
+    ]
+    if lost or vague:
+        return _lacking(lost, vague, (*features, *config.admission))
+    eligible = defined & (flags > 0) & config.admits(table)
     eligible &= ~table.mark(getattr(config, role) for role in config.roles_apart)
-    if admits is not None:
-        eligible &= admits(table)
     (positions,) = np.nonzero(eligible)
     return Names(
         rows=tuple(compress(table.rows, eligible.tolist())),
         features=dict(zip(features, values.take(positions, axis=1), strict=True)),
-        held=table.mark(held)[positions],
+        held=is_held[positions],
+    )
+
+
+def _lacking(lost: Sequence[str], vague: Sequence[FeatureRow], needed: Sequence[str]) -> Decision:
+    if lost:
+        return Decision.blocked(
+            ReasonCode.SNAPSHOT_ROW_MISSING,
+            f"the snapshot has no row of {', '.join(lost)}, which the sleeve holds",
+        )
+    row = vague[0]
+    undefined = [f for f in needed if not math.isfinite(row.features.get(f, math.nan))]
+    return Decision.blocked(
+        ReasonCode.INDICATOR_UNDEFINED,
+        f"{', '.join(undefined) or _FLAG} of {row.symbol}, which the sleeve holds, is undefined",
     )
 
 

@@ -44,16 +44,15 @@ from us_equity_strategies._cross_section import (
     Band,
     Bonus,
     Count,
+    Floor,
     LiquidConfig,
     Names,
-    portfolio,
-    rank,
     read_ranked_snapshot,
     read_scene,
-    score,
 )
 from us_equity_strategies._dollars import Usd
 from us_equity_strategies._inputs import read_sleeve
+from us_equity_strategies._selection import portfolio, rank, score
 
 __all__ = ["Config", "FactorWeights", "decide", "manifest"]
 
@@ -107,7 +106,7 @@ class Config(LiquidConfig):
     exposure_risk_on: Ratio = Decimal(1)
     exposure_soft: Ratio = Decimal("0.5")
     exposure_hard: Ratio = Decimal("0.5")
-    min_adv20_usd: float = Field(default=20_000_000.0, ge=0)
+    min_adv20_usd: Floor = 20_000_000.0
     min_position_usd: Usd = Decimal(3000)
     factors: FactorWeights = FactorWeights()
     rebalance_threshold: Band = Decimal("0.02")
@@ -157,7 +156,8 @@ def decide(context: StrategyContext) -> Decision:
     - ``CONFIG_INVALID`` when the configuration names no universe;
     - ``SNAPSHOT_MISSING``, ``SNAPSHOT_FUTURE`` or ``SNAPSHOT_STALE`` without a usable snapshot;
     - ``SNAPSHOT_ROW_MISSING`` when it lacks the row of the benchmark or of a company that is held;
-    - ``INDICATOR_UNDEFINED`` when the benchmark's trend or the breadth cannot be computed;
+    - ``INDICATOR_UNDEFINED`` when the benchmark's trend, a feature of a company that is held, or
+      the breadth cannot be computed;
     - ``CAPITAL_ZERO``, ``PRICE_MISSING`` or ``VALUE_MALFORMED`` when the sleeve's worth is unknown
       or nothing;
     - ``UNMANAGED_TARGET`` when a company outside the universe would be bought.
@@ -169,7 +169,7 @@ def decide(context: StrategyContext) -> Decision:
     sleeve = read_sleeve(context, config.managed)
     if isinstance(sleeve, Decision):
         return sleeve
-    scene = read_scene(snapshot, context, _FEATURES, admits=config.admits)
+    scene = read_scene(snapshot, context, _FEATURES)
     if isinstance(scene, Decision):
         return scene
     places = _places(sleeve.equity_usd, scene.exposure, config)
@@ -180,11 +180,11 @@ def decide(context: StrategyContext) -> Decision:
 def _places(equity_usd: Decimal, exposure: Decimal, config: Config) -> int:
     """Return how many equal positions of the least size or more the exposure pays for."""
     least_usd = config.min_position_usd
+    if least_usd == 0:
+        return config.holdings
     if config.name_cap * equity_usd < least_usd:
         return 0
-    if exposure * equity_usd >= config.holdings * least_usd:
-        return config.holdings
-    return int(exposure * equity_usd / least_usd)
+    return min(config.holdings, int(exposure * equity_usd / least_usd))
 
 
 def _ranking(names: Names, config: Config) -> list[int]:

@@ -41,18 +41,16 @@ from us_equity_strategies._cross_section import (
     Bonus,
     Count,
     Floats,
+    Floor,
     LiquidConfig,
     Mask,
     Names,
     Scene,
     Table,
-    pick_by_sector,
-    portfolio,
-    rank,
     read_ranked_snapshot,
     read_scene,
-    score,
 )
+from us_equity_strategies._selection import pick_by_sector, portfolio, rank, score
 
 __all__ = ["Config", "FactorWeights", "decide", "factors", "manifest"]
 
@@ -107,7 +105,7 @@ class Config(LiquidConfig):
     exposure_risk_on: Ratio = Decimal("0.8")
     exposure_soft: Ratio = Decimal("0.6")
     exposure_hard: Ratio = Decimal(0)
-    min_adv20_usd: float = Field(default=50_000_000.0, ge=0)
+    min_adv20_usd: Floor = 50_000_000.0
     execution_window_sessions: Count = 3
     factors: FactorWeights = FactorWeights()
     rebalance_threshold: Band = Decimal("0.01")
@@ -161,8 +159,8 @@ def decide(context: StrategyContext) -> Decision:
     - ``CONFIG_INVALID`` when the configuration names no universe;
     - ``SNAPSHOT_MISSING``, ``SNAPSHOT_FUTURE`` or ``SNAPSHOT_STALE`` without a usable snapshot;
     - ``SNAPSHOT_ROW_MISSING`` when it lacks the row of the benchmark or of a stock that is held;
-    - ``INDICATOR_UNDEFINED`` when the benchmark's trend or momentum, or the breadth, cannot be
-      computed;
+    - ``INDICATOR_UNDEFINED`` when the benchmark's trend or momentum, a feature of a stock that is
+      held, or the breadth cannot be computed;
     - ``UNMANAGED_TARGET`` when a stock outside the universe would be bought.
     """
     config: Config = context.config
@@ -179,9 +177,7 @@ def decide(context: StrategyContext) -> Decision:
                 "window": f"{config.execution_window_sessions} sessions",
             },
         )
-    scene = read_scene(
-        snapshot, context, _FEATURES, of_benchmark=_OF_BENCHMARK, admits=config.admits
-    )
+    scene = read_scene(snapshot, context, _FEATURES, of_benchmark=_OF_BENCHMARK)
     if isinstance(scene, Decision):
         return scene
     ranking = _ranking(scene, config)

@@ -37,13 +37,10 @@ from us_equity_strategies._cross_section import (
     Count,
     CrossSectionConfig,
     Names,
-    pick_by_sector,
-    portfolio,
-    rank,
     read_ranked_snapshot,
     read_scene,
-    score,
 )
+from us_equity_strategies._selection import pick_by_sector, portfolio, rank, score
 
 __all__ = ["Config", "FactorWeights", "decide", "manifest"]
 
@@ -128,7 +125,8 @@ def decide(context: StrategyContext) -> Decision:
     - ``CONFIG_INVALID`` when the configuration names no universe;
     - ``SNAPSHOT_MISSING``, ``SNAPSHOT_FUTURE`` or ``SNAPSHOT_STALE`` without a usable snapshot;
     - ``SNAPSHOT_ROW_MISSING`` when it lacks the row of the benchmark or of a stock that is held;
-    - ``INDICATOR_UNDEFINED`` when the benchmark's trend or the breadth cannot be computed;
+    - ``INDICATOR_UNDEFINED`` when the benchmark's trend, a feature of a stock that is held, or the
+      breadth cannot be computed;
     - ``UNMANAGED_TARGET`` when a stock outside the universe would be bought.
     """
     config: Config = context.config

@@ -7,24 +7,18 @@ code; the table is in `_exit`.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from quant_platform_kit import __version__
-from quant_platform_kit.cli import _explain, _profiles, _runs
+from quant_platform_kit.cli import _explain, _profiles, _risk, _runs
 from quant_platform_kit.cli._exit import ExitCode, of_error, of_report
-from quant_platform_kit.contracts import CycleRequest, canonical
+from quant_platform_kit.cli._options import JsonOption, PlatformOption, answer, end, runtime
+from quant_platform_kit.contracts import CycleRequest
 from quant_platform_kit.errors import PlatformError
-from quant_platform_kit.settings import Platform, load_settings
-
-if TYPE_CHECKING:
-    from quant_platform_kit.runtime import Runtime
 
 _LISTED_RUNS = 20
 
@@ -40,35 +34,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-PlatformOption = Annotated[
-    Platform, typer.Option("--platform", "-p", help="Whose settings and state to use.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print canonical JSON and nothing else.")]
-
 
 def main() -> None:
     """Run `qpk`; an error of the platform ends it with one line and its own exit code."""
     try:
         app()
     except PlatformError as error:
-        _end(of_error(error), f"{error.code.value}: {error.message}")
-
-
-def _end(code: ExitCode, message: str) -> NoReturn:
-    print(f"qpk: {message}", file=sys.stderr)  # noqa: T201 (a command talks)
-    sys.exit(code)
-
-
-def _answer(value: object) -> None:
-    print(canonical(value))  # noqa: T201 (a command talks)
-
-
-@contextmanager
-def _runtime(platform: Platform) -> Iterator[Runtime]:
-    from quant_platform_kit.runtime import open_runtime  # not paid for by `qpk --help`
-
-    with closing(open_runtime(load_settings(platform))) as runtime:
-        yield runtime
+        end(of_error(error), f"{error.code.value}: {error.message}")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 (Typer's callback)
@@ -112,7 +84,7 @@ def profiles(
     catalog = load_catalog()
     lists = _profiles.rollouts(catalog, platforms)
     if as_json:
-        _answer(_profiles.plain(catalog, lists))
+        answer(_profiles.plain(catalog, lists))
     else:
         _profiles.show(catalog, lists)
 
@@ -139,10 +111,10 @@ def run(
 ) -> None:
     """Run one slot; a slot that has run already answers with its first report."""
     request = CycleRequest(slot=slot, session=session)
-    with _runtime(platform) as runtime:
-        result = runtime.run(request, dry_run=dry_run)
+    with runtime(platform) as opened:
+        result = opened.run(request, dry_run=dry_run)
     if as_json:
-        _answer({"repeated": result.repeated, "report": result.report})
+        answer({"repeated": result.repeated, "report": result.report})
     else:
         _runs.show(result.report, repeated=result.repeated)
     raise typer.Exit(of_report(result.report))
@@ -159,16 +131,16 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show what a run did, or list the latest runs."""
-    with _runtime(platform) as runtime:
+    with runtime(platform) as opened:
         if run_key is None:
-            reports = runtime.reports(_LISTED_RUNS)
-            _answer(reports) if as_json else _runs.show_list(reports)
+            reports = opened.reports(_LISTED_RUNS)
+            answer(reports) if as_json else _runs.show_list(reports)
             return
-        latest = next(iter(runtime.reports(1)), None)
-        report = latest if run_key == "latest" else runtime.report(run_key)
+        latest = next(iter(opened.reports(1)), None)
+        report = latest if run_key == "latest" else opened.report(run_key)
     if report is None:
-        _end(ExitCode.NOT_FOUND, f"no report of a run {run_key!r}. `qpk show` lists the runs.")
-    _answer(report) if as_json else _runs.show(report)
+        end(ExitCode.NOT_FOUND, f"no report of a run {run_key!r}. `qpk show` lists the runs.")
+    answer(report) if as_json else _runs.show(report)
 
 
 @app.command()
@@ -182,12 +154,15 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Explain an order, from its fills back to the inputs that led to it."""
-    with _runtime(platform) as runtime:
-        found = runtime.find_orders(order)
-        report = runtime.report(found[0].run_key) if len(found) == 1 else None
+    with runtime(platform) as opened:
+        found = opened.find_orders(order)
+        report = opened.report(found[0].run_key) if len(found) == 1 else None
     if not found:
-        _end(ExitCode.NOT_FOUND, f"no order {order!r}. `qpk show RUN` lists a run's orders.")
+        end(ExitCode.NOT_FOUND, f"no order {order!r}. `qpk show RUN` lists a run's orders.")
     if len(found) > 1:
-        _end(ExitCode.USAGE, f"{order!r} is the start of {len(found)} orders: add characters.")
+        end(ExitCode.USAGE, f"{order!r} is the start of {len(found)} orders: add characters.")
     explanation = _explain.Explanation.of(found[0], report)
-    _answer(explanation) if as_json else _explain.show(explanation)
+    answer(explanation) if as_json else _explain.show(explanation)
+
+
+_risk.register(app)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,9 +28,23 @@ _MEANINGS = {
     _DEFAULT: "what a new service runs",
     _ROLLBACK: "what it goes back to",
     _ENABLED: "on the rollout list",
-    _ELIGIBLE: "could be, but is not on the list",
+    _ELIGIBLE: "the platform has what it needs",
     _INELIGIBLE: "the platform lacks something",
 }
+_COLUMNS: Mapping[str, Callable[[StrategyManifest], str]] = {
+    "": lambda manifest: manifest.icon,
+    "profile": lambda manifest: manifest.profile,
+    "name": lambda manifest: manifest.display_name["en"],
+    "status": lambda manifest: manifest.status.value,
+    "inputs": lambda manifest: manifest.input_mode.value,
+    "cadence": lambda manifest: manifest.cadence.value,
+}
+# From so many columns of the terminal on; a narrow one gets the signs without their words.
+_LAYOUTS = (
+    (160, tuple(_COLUMNS)),
+    (105, ("profile", "status", "inputs", "cadence")),
+    (0, ("profile", "inputs")),
+)
 _NO_LIST = "No rollout list of {}: whether a profile is enabled there is not known. Name the folder"
 _NO_LIST_REMEDY = "of the platforms with --platforms."
 
@@ -74,14 +88,18 @@ def plain(catalog: Catalog, lists: Mapping[str, Rollout]) -> dict[str, Any]:
 def show(catalog: Catalog, lists: Mapping[str, Rollout]) -> None:
     """Print the matrix, what its signs mean, and everything that cannot be run and why."""
     manifests = [profile.manifest for profile in catalog.profiles.values()]
+    out = console()
+    columns = next(columns for width, columns in _LAYOUTS if out.width >= width)
     listed = table(
-        f"{len(manifests)} profiles on {len(CAPABILITIES)} platforms",
-        *("", "profile", "name", "status", "inputs", "cadence"),
-        *CAPABILITIES,
+        f"{len(manifests)} profiles on {len(CAPABILITIES)} platforms", *columns, *CAPABILITIES
     )
     for manifest in manifests:
-        listed.add_row(*_row(manifest, lists))
-    out = console()
+        standings = _standings(manifest, lists).values()
+        cells = [_cell(each) for each in standings]
+        listed.add_row(
+            *(_COLUMNS[column](manifest) for column in columns),
+            *(cells if "name" in columns else [cell[0] for cell in cells]),
+        )
     out.print(listed)
     out.print(" · ".join(f"{sign}: {meaning}" for sign, meaning in _MEANINGS.items()))
     for line in _notes(catalog, manifests, lists):
@@ -100,18 +118,6 @@ def _notes(
                 yield f"{manifest.profile} on {name}: {'; '.join(each.eligibility.reasons)}"
     for broken in catalog.broken:
         yield f"{broken.name} ({broken.module_name}) cannot be loaded: {broken.why}"
-
-
-def _row(manifest: StrategyManifest, lists: Mapping[str, Rollout]) -> tuple[str, ...]:
-    return (
-        manifest.icon,
-        manifest.profile,
-        manifest.display_name["en"],
-        manifest.status.value,
-        manifest.input_mode.value,
-        manifest.cadence.value,
-        *(_cell(each) for each in _standings(manifest, lists).values()),
-    )
 
 
 def _standings(manifest: StrategyManifest, lists: Mapping[str, Rollout]) -> Mapping[str, Standing]:

@@ -8,6 +8,7 @@ from decimal import ROUND_FLOOR, Decimal
 
 from quant_platform_kit.commander._sleeve import Sleeve
 from quant_platform_kit.contracts import (
+    BandGoal,
     Contribution,
     Decision,
     DecisionOutcome,
@@ -43,8 +44,11 @@ def command(sleeves: Sequence[Sleeve], decisions: Mapping[str, Decision]) -> Tar
     -------
     TargetPortfolio
         In weights of the account (rounded down to ten decimals) or in dollars; symbols sorted.
-        The account's hints keep no active sleeve from a trade it would make alone, so the
-        narrowest band and the smallest minimum count; cash reserves add up.
+        Complete: every managed symbol has a target, zero where nobody wants it, and names every
+        sleeve that manages it. Weights that would eat into their sleeve's cash reserve are
+        reduced in proportion. The account's hints keep no active sleeve from a trade it would
+        make alone, so the narrowest band, the smallest minimum and the farther goal count; cash
+        reserves add up.
 
     Raises
     ------
@@ -152,21 +156,36 @@ def _common_mode(active: Sequence[_Active]) -> TargetMode:
 def _combine(active: Iterable[_Active], untouchable: frozenset[str]) -> tuple[PortfolioTarget, ...]:
     contributions: defaultdict[str, list[Contribution]] = defaultdict(list)
     for sleeve, decision in active:
-        for target in decision.targets:
-            if target.symbol not in untouchable:
-                amount = _of_account(target.amount, sleeve)
-                contributions[target.symbol].append(Contribution(sleeve.profile, amount))
+        wishes = _of_account(sleeve, decision)
+        for symbol in sleeve.managed:
+            if symbol not in untouchable:
+                wish = Contribution(sleeve.profile, wishes.get(symbol, _ZERO))
+                contributions[symbol].append(wish)
     return tuple(
         PortfolioTarget(symbol, sum((each.amount for each in parts), _ZERO), tuple(parts))
         for symbol, parts in sorted(contributions.items())
     )
 
 
-def _of_account(amount: Decimal, sleeve: Sleeve) -> Decimal:
-    if sleeve.target_mode is TargetMode.VALUE or sleeve.weight == 1:
-        return amount
+def _of_account(sleeve: Sleeve, decision: Decision) -> dict[str, Decimal]:
+    """Return the sleeve's wishes in dollars, or in weights of the account.
+
+    Weights that leave less cash than the sleeve's reserve are reduced alike: all its symbols
+    give something, not just those that happen to be bought last.
+    """
+    wishes = {target.symbol: target.amount for target in decision.targets}
+    if sleeve.target_mode is TargetMode.VALUE:
+        return wishes
+    total = sum(wishes.values(), _ZERO)
+    room = 1 - sleeve.hints.cash_reserve_ratio
+    share = sleeve.weight * room / total if total > room else sleeve.weight
+    if share == 1:
+        return wishes
     # Down, so that the sleeves' sum never exceeds the whole through rounding.
-    return (amount * sleeve.weight).quantize(_WEIGHT_STEP, ROUND_FLOOR)
+    return {
+        symbol: (amount * share).quantize(_WEIGHT_STEP, ROUND_FLOOR)
+        for symbol, amount in wishes.items()
+    }
 
 
 def _combine_hints(sleeves: Sequence[Sleeve]) -> ExecutionHints:
@@ -182,4 +201,10 @@ def _combine_hints(sleeves: Sequence[Sleeve]) -> ExecutionHints:
         min_trade_usd=min(sleeve.hints.min_trade_usd for sleeve in sleeves),
         # Nothing here tells whose shares a sale would be, so one that never sells keeps all.
         buy_only=any(sleeve.hints.buy_only for sleeve in sleeves),
+        band_trades_to=_common_goal(sleeves),
     )
+
+
+def _common_goal(sleeves: Iterable[Sleeve]) -> BandGoal:
+    goals = {sleeve.hints.band_trades_to for sleeve in sleeves}
+    return BandGoal.EDGE if goals == {BandGoal.EDGE} else BandGoal.TARGET

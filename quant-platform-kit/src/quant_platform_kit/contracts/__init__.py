@@ -49,7 +49,6 @@ from quant_platform_kit.contracts._orders import (
     Side,
     Submission,
     SubmitOutcome,
-    Verdict,
 )
 from quant_platform_kit.contracts._plan import (
     Contribution,
@@ -58,6 +57,7 @@ from quant_platform_kit.contracts._plan import (
     Leg,
     OrderPlan,
     PortfolioTarget,
+    Rounding,
     Skipped,
     TargetPortfolio,
     TradingRules,
@@ -81,6 +81,7 @@ from quant_platform_kit.contracts._snapshot import (
     SnapshotManifest,
 )
 from quant_platform_kit.contracts._strategy import (
+    BandGoal,
     Cadence,
     ExecutionHints,
     HistoryInput,
@@ -91,15 +92,25 @@ from quant_platform_kit.contracts._strategy import (
     StrategyManifest,
     TargetMode,
 )
+from quant_platform_kit.contracts._verdicts import (
+    CheckLine,
+    CheckStatus,
+    LegVerdict,
+    Verdict,
+    VerdictKind,
+)
 
 __all__ = [
     "Account",
     "Adjustment",
     "AssetClass",
+    "BandGoal",
     "Bar",
     "BrokerOrder",
     "Cadence",
     "Capabilities",
+    "CheckLine",
+    "CheckStatus",
     "Contribution",
     "CycleReport",
     "CycleRequest",
@@ -119,6 +130,7 @@ __all__ = [
     "InputMode",
     "Instrument",
     "Leg",
+    "LegVerdict",
     "OrderLine",
     "OrderPlan",
     "OrderRequest",
@@ -133,6 +145,7 @@ __all__ = [
     "Quote",
     "Role",
     "Rollout",
+    "Rounding",
     "Side",
     "Signal",
     "SignalAction",
@@ -151,6 +164,7 @@ __all__ = [
     "TargetPortfolio",
     "TradingRules",
     "Verdict",
+    "VerdictKind",
     "canonical",
     "check_rollout",
     "decode",

@@ -15,6 +15,7 @@ from quant_platform_kit.contracts._plan import FrozenSleeve, Leg, Skipped
 from quant_platform_kit.contracts._portfolio import Environment, ExecutionMode
 from quant_platform_kit.contracts._strategy import InputMode
 from quant_platform_kit.contracts._validate import check_text, refuse
+from quant_platform_kit.contracts._verdicts import LegVerdict
 from quant_platform_kit.errors import ReasonCode
 
 
@@ -131,7 +132,8 @@ class CycleReport:
     """Everything one run did and saw; stored under its key and returned to every later caller.
 
     Money in USD. `environment` is what the connected broker says it is; None when the run ended
-    before the broker was asked. `account` is masked: reports travel.
+    before the broker was asked. `account` is masked: reports travel. `verdicts` holds the last
+    risk checks of every leg, in the order of the plan.
     """
 
     run_key: str
@@ -156,6 +158,7 @@ class CycleReport:
     positions: tuple[PositionLine, ...] = ()
     orders: tuple[OrderLine, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    verdicts: tuple[LegVerdict, ...] = ()
     notes: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     commit: str = ""

@@ -17,22 +17,8 @@ from quant_platform_kit.contracts._validate import (
     check_text,
     refuse,
 )
-from quant_platform_kit.errors import ReasonCode
 
 _CLIENT_ID_LIMIT = 40  # the shortest client tag among the supported brokers
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether a leg may be sent: `code` is None when every check passed."""
-
-    code: ReasonCode | None = None
-    detail: str = ""
-
-    @property
-    def approved(self) -> bool:
-        """True when the leg may be sent."""
-        return self.code is None
 
 
 class Side(StrEnum):

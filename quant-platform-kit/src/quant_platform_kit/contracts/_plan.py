@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
+from enum import StrEnum
+from typing import Self
 
 from quant_platform_kit.contracts._orders import Side
 from quant_platform_kit.contracts._strategy import ExecutionHints, TargetMode
@@ -16,15 +18,31 @@ from quant_platform_kit.contracts._validate import (
     check_unique,
     refuse,
 )
+from quant_platform_kit.contracts._verdicts import Verdict
 from quant_platform_kit.errors import ReasonCode
 
 _CENT = Decimal("0.01")
+_SELL = Side.SELL  # looking up a member of an enum takes twice a multiplication
 _BASIS_POINTS = Decimal(10_000)
+
+
+class Rounding(StrEnum):
+    """How exact targets become whole lots.
+
+    NEAREST: to the nearer lot, decided for all symbols together as far as cash goes, for the
+    capital that is left after the plan's own fees. FLOOR: each symbol down by itself.
+    """
+
+    NEAREST = "nearest"
+    FLOOR = "floor"
 
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """One sleeve's part in a symbol's target: a weight of the account, or dollars."""
+    """One sleeve's part in a symbol's target: a weight of the account, or dollars.
+
+    Zero when the sleeve manages the symbol and does not want it.
+    """
 
     sleeve: str
     amount: Decimal
@@ -114,8 +132,15 @@ class FeeModel:
         Rounded up, a budget never falls short of the charge, and an order in two parts never
         costs less than the order in one: what did not fit a budget still does not fit later.
         """
-        per_share = self.per_share_usd + price_usd * self.notional_bps / _BASIS_POINTS
-        return max(self.minimum_usd, quantity * per_share).quantize(_CENT, ROUND_CEILING)
+        return self.charge(quantity * self.rate(price_usd))
+
+    def rate(self, price_usd: Decimal) -> Decimal:
+        """Return what one share at `price_usd` adds to a fee, in USD, before the minimum."""
+        return self.per_share_usd + price_usd * self.notional_bps / _BASIS_POINTS
+
+    def charge(self, amount_usd: Decimal) -> Decimal:
+        """Return the fee in USD that follows from the rates of all shares of an order."""
+        return max(self.minimum_usd, amount_usd).quantize(_CENT, ROUND_CEILING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,18 +156,35 @@ class TradingRules:
     fees : FeeModel
     buy_price_buffer_ratio : Decimal
         Head room above the quote when a market purchase is budgeted.
+    tick_usd : Decimal
+        Smallest step of an order's price.
     """
 
     lot_shares: Decimal = Decimal(1)
     minimum_notional_usd: Decimal = ZERO
     fees: FeeModel = FeeModel()
     buy_price_buffer_ratio: Decimal = ZERO
+    tick_usd: Decimal = _CENT
 
     def __post_init__(self) -> None:
-        """Refuse a lot of no size, or a negative minimum or buffer."""
-        check_positive(self, "lot_shares", self.lot_shares)
+        """Refuse a lot or tick of no size, or a negative minimum or buffer."""
+        for field in ("lot_shares", "tick_usd"):
+            check_positive(self, field, getattr(self, field))
         for field in ("minimum_notional_usd", "buy_price_buffer_ratio"):
             check_decimal(self, field, getattr(self, field), least=ZERO)
+
+    def limit_price(self, side: Side, price_usd: Decimal) -> Decimal:
+        """Return the worst price in USD at which an order may fill without hurting its plan.
+
+        The quote with the head room, on a tick: a purchase never beyond what was budgeted for
+        it, a sale never below the same distance, and neither at less than one tick.
+        """
+        room = price_usd * self.buy_price_buffer_ratio
+        limit = price_usd + room if side is Side.BUY else price_usd - room
+        on_tick = limit // self.tick_usd * self.tick_usd
+        if side is Side.SELL and on_tick < limit:
+            on_tick += self.tick_usd
+        return max(on_tick, self.tick_usd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +202,14 @@ class Leg:
     target_quantity, current_quantity
         Wished (whole lots) and present shares.
     exact_quantity
-        Target value / price before rounding to lots; what rounding cost is the difference.
+        Target value / price before rounding to lots; see `rounding_quantity`.
     limited_by : ReasonCode or None
-        Why the leg is smaller than the wish; None when it is not.
+        Why the leg is not larger, where it stops short of the exact target; None when it
+        reaches the nearest lot.
     contributors : tuple of Contribution
-        The sleeves that asked for it.
+        The sleeves whose wish it is: also those that want none of it any more.
+    working_quantity
+        Shares that orders of ours already buy (sell, when negative); counted as if filled.
     """
 
     symbol: str
@@ -179,12 +224,13 @@ class Leg:
     exact_quantity: Decimal
     limited_by: ReasonCode | None = None
     contributors: tuple[Contribution, ...] = ()
+    working_quantity: Decimal = ZERO
 
     def __post_init__(self) -> None:
         """Refuse a leg without size, or a sale of more than is held."""
         if self.quantity <= ZERO:
             raise refuse(self, "quantity", self.quantity, "a Decimal above zero")
-        if self.side is Side.SELL and self.quantity > self.current_quantity:
+        if self.side is _SELL and self.quantity > self.current_quantity:
             raise refuse(
                 self, "quantity", self.quantity, f"at most the {self.current_quantity} held"
             )
@@ -193,6 +239,22 @@ class Leg:
     def notional_usd(self) -> Decimal:
         """Quantity times the sizing price."""
         return self.quantity * self.price_usd
+
+    @property
+    def difference_usd(self) -> Decimal:
+        """Wished minus present market value; negative for a sale."""
+        return self.target_usd - self.current_usd
+
+    @property
+    def rounding_quantity(self) -> Decimal:
+        """Shares that whole lots hold beyond the exact target; negative for short of it."""
+        return self.target_quantity - self.exact_quantity
+
+    def limited(self, verdict: Verdict) -> Self:
+        """Return the leg as the risk checks allow it: smaller, and saying why, when reduced."""
+        if verdict.quantity is None:
+            return self
+        return replace(self, quantity=verdict.quantity, limited_by=verdict.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +273,11 @@ class OrderPlan:
     Parameters
     ----------
     capital_base_usd : Decimal
-        What the weights were taken of; the same decision and book give the same on every broker.
+        What the targets in dollars are shares of; the same decision and book give the same on
+        every broker.
+    sized_on_usd : Decimal
+        The capital base that lots were sized for: what is left of it after the plan's own fees.
+        A later attempt of the run that is given it sizes the same lots.
     sells, buys : tuple of Leg
     skipped : tuple of Skipped
     reserve_usd : Decimal
@@ -219,14 +285,20 @@ class OrderPlan:
         purchases that are already working will cost.
     residual_cash_usd : Decimal
         Cash expected to be left after every leg and fee, at the prices that sized the plan.
+    fees_usd : Decimal
+        What every leg together is expected to cost in fees.
+    rounding : Rounding
     """
 
     capital_base_usd: Decimal
+    sized_on_usd: Decimal
     sells: tuple[Leg, ...]
     buys: tuple[Leg, ...]
     skipped: tuple[Skipped, ...]
     reserve_usd: Decimal
     residual_cash_usd: Decimal
+    fees_usd: Decimal = ZERO
+    rounding: Rounding = Rounding.NEAREST
 
     @property
     def legs(self) -> tuple[Leg, ...]:

@@ -36,6 +36,13 @@ class TargetMode(StrEnum):
     VALUE = "value"
 
 
+class BandGoal(StrEnum):
+    """Where a holding that has left its no-trade band is brought: its target or the band's edge."""
+
+    TARGET = "target"
+    EDGE = "edge"
+
+
 class InputMode(StrEnum):
     """Where a profile's signal comes from: prices at run time, or a published snapshot."""
 
@@ -114,19 +121,23 @@ class ExecutionHints:
     Parameters
     ----------
     rebalance_threshold_ratio : Decimal
-        No-trade band around each target, as a share of the sleeve's capital.
+        No-trade band around each target, as a share of the sleeve's capital. A symbol that is
+        not held yet is bought all the same.
     cash_reserve_ratio : Decimal
         Share of the sleeve's capital that never buys anything.
     min_trade_usd : Decimal
         Smaller differences are left alone, but a zero target always sells.
     buy_only : bool
         No share is ever sold, whatever the targets say.
+    band_trades_to : BandGoal
+        How far a holding outside its band is traded.
     """
 
     rebalance_threshold_ratio: Decimal = ZERO
     cash_reserve_ratio: Decimal = ZERO
     min_trade_usd: Decimal = ZERO
     buy_only: bool = False
+    band_trades_to: BandGoal = BandGoal.TARGET
 
     def __post_init__(self) -> None:
         """Refuse ratios outside [0, 1)."""

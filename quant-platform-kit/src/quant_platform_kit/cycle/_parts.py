@@ -13,6 +13,7 @@ from quant_platform_kit.brokers import Broker
 from quant_platform_kit.contracts import (
     CycleRequest,
     ExecutionMode,
+    LegVerdict,
     OrderPlan,
     PortfolioSnapshot,
     Quote,
@@ -22,9 +23,11 @@ from quant_platform_kit.contracts import (
 )
 from quant_platform_kit.errors import ReasonCode, RefuseRun
 from quant_platform_kit.inputs import Inputs, SnapshotSource
+from quant_platform_kit.ledger import Tolerances
 from quant_platform_kit.market import Clock, ExchangeCalendar, SlotWindow
 from quant_platform_kit.notify import Outbox
 from quant_platform_kit.planner import CapitalPolicy
+from quant_platform_kit.risk import Limits, Losses
 from quant_platform_kit.store import AccountLease, RunFrame, Store
 from quant_platform_kit.strategy import Strategy
 
@@ -53,7 +56,8 @@ class Parts:
 
     `account` is the alias that keys, reports and messages carry, never the broker's number.
     `replay` moves a simulated market's clock into a window; None on a real one.
-    `reconciliation_output` is a file that gets the record of each reconciliation.
+    `limits` are the operators', before the bias. `reconciliation_output` is a file that gets the
+    record of each reconciliation, made with `tolerances`.
     """
 
     platform: str
@@ -68,12 +72,14 @@ class Parts:
     outbox: Outbox
     languages: tuple[str, ...]
     policy: CapitalPolicy
+    limits: Limits = field(default_factory=Limits)
     replay: Callable[[SlotWindow], None] | None = None
     fill_deadline_secs: float = 120.0
     strategy_timeout_secs: float = 60.0
     versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     commit: str = ""
     reconciliation_output: Path | None = None
+    tolerances: Tolerances = field(default_factory=Tolerances)
 
     def owners(self) -> dict[str, str]:
         """Return every managed symbol and the first sleeve that manages it."""
@@ -85,11 +91,25 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the account stands before this run trades.
+
+    `limits` are those after the bias, `losses` are measured against them, and `prices_usd` are of
+    everything that is held.
+    """
+
+    limits: Limits
+    losses: Losses
+    prices_usd: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """What is known so far; a step that fails leaves the last one for the report.
 
     `frame` is what an earlier, cut-off attempt of this run had decided. `refused` are legs that a
-    check stopped. Fields are empty until their step has run.
+    check stopped, `verdicts` the last checks of every leg. Fields are empty until their step has
+    run.
     """
 
     request: CycleRequest
@@ -101,10 +121,12 @@ class Progress:
     inputs: Mapping[str, Inputs] = field(default_factory=lambda: MappingProxyType({}))
     decisions: tuple[SleeveDecision, ...] = ()
     snapshot: PortfolioSnapshot | None = None
+    standing: Standing | None = None
     target: TargetPortfolio | None = None
     quotes: Mapping[str, Quote] = field(default_factory=lambda: MappingProxyType({}))
     plan: OrderPlan | None = None
     refused: tuple[Skipped, ...] = ()
+    verdicts: tuple[LegVerdict, ...] = ()
     notes: tuple[str, ...] = ()
 
     def known_session(self) -> date:

@@ -65,6 +65,7 @@ def report_run(parts: Parts, progress: Progress, error: Exception | None) -> Cyc
         positions=_position_lines(parts, progress, quotes),
         orders=orders,
         skipped=(() if plan is None else plan.skipped) + progress.refused,
+        verdicts=progress.verdicts,
         notes=progress.notes,
         versions=parts.versions,
         commit=parts.commit,

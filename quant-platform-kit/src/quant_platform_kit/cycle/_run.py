@@ -2,11 +2,11 @@
 
 ::
 
-    1 open       run key, trading gate, session window      -> Progress
+    1 open       run key, session window, kind of broker    -> Progress
     2 gather     declared inputs, with freshness            -> inputs, the sleeve's own view
     3 evaluate   the strategy, isolated and in its time     -> decision
-    4 reconcile  unfinished orders, then broker and ledger  -> snapshot
-    5 command    decisions, sleeves                         -> target portfolio
+    4 reconcile  unfinished orders, broker, ledger, losses  -> snapshot, standing
+    5 command    trading gate, decisions, sleeves           -> target portfolio
     6 plan       differences, lots, cash, order             -> explained plan
     7 check      every leg through the risk checks          -> what may be sent
     8 execute    journal, submit, settle; sells before buys -> fills in the ledger

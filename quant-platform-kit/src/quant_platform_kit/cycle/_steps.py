@@ -22,8 +22,14 @@ from quant_platform_kit.contracts import (
     Skipped,
     SleeveDecision,
     Verdict,
-    canonical,
-    encode,
+)
+from quant_platform_kit.cycle._guard import (
+    Judge,
+    assess,
+    latest,
+    reductions,
+    require_open_gate,
+    without_paused,
 )
 from quant_platform_kit.cycle._parts import Parts, Progress, SleevePart
 from quant_platform_kit.errors import InputError, ReasonCode, RefuseRun
@@ -32,8 +38,7 @@ from quant_platform_kit.ledger import Ledger, Locks, reconcile, verify
 from quant_platform_kit.market import SLOTS, Slot, SlotWindow, window
 from quant_platform_kit.orders import Desk, Journal, JournalOrder, recover, send, settle
 from quant_platform_kit.planner import capital_base, fund_buys, plan_orders
-from quant_platform_kit.risk import Check, GateMode, TradingGate, check_leg
-from quant_platform_kit.store import RunBook, RunFrame, replace_text
+from quant_platform_kit.store import RunBook, RunFrame
 from quant_platform_kit.strategy import SleeveView, StrategyContext, evaluate
 
 _ZERO = Decimal(0)
@@ -42,7 +47,7 @@ _ZERO = Decimal(0)
 
 
 def open_slot(parts: Parts, progress: Progress) -> Progress:
-    """Require a session, an open window, an open gate and the right kind of broker."""
+    """Require a session, an open window and the right kind of broker."""
     session, name = progress.known_session(), progress.request.slot
     if not parts.calendar.is_session(session):
         raise RefuseRun(f"{session} is no session.", code=ReasonCode.MARKET_CLOSED)
@@ -52,13 +57,6 @@ def open_slot(parts: Parts, progress: Progress) -> Progress:
         parts.replay(opening)
     _require_window(parts, opening)
     _require_environment(parts)
-    gate = TradingGate(parts.store, parts.clock).state()
-    if gate.mode is GateMode.HALTED:
-        raise RefuseRun(
-            f"Trading was halted by {gate.who or 'nobody known'}: {gate.why or 'no reason given'}. "
-            "No order was sent; an operator resumes.",
-            code=ReasonCode.GATE_CLOSED,
-        )
     resumed = bool(Journal(parts.store, parts.clock).of_run(progress.run_key))
     frame = RunBook(parts.store).frame(progress.run_key) if resumed else None
     return replace(progress, frame=frame, started_at=parts.clock.now())
@@ -200,33 +198,39 @@ def _in_sleeve(parts: Parts, sleeve: SleevePart, held: Mapping[str, Decimal]) ->
 
 
 def reconcile_account(parts: Parts, progress: Progress) -> Progress:
-    """Learn the end of every earlier order, then make ledger and broker agree."""
+    """Learn the end of every earlier order, make ledger and broker agree, and measure both."""
     recover(_desk(parts, progress.run_key))
     snapshot = _snapshot(parts)
     held = sorted(snapshot.quantities())
+    present = prices(parts.broker.quotes(held)) if held else {}
     found = reconcile(
         parts.store,
         snapshot,
         parts.owners(),
         uncertain=_uncertain(parts),
-        prices_usd=prices(parts.broker.quotes(held)) if held else {},
+        prices_usd=present,
+        tolerances=parts.tolerances,
         run_key=progress.run_key,
+        output=None if parts.mode is ExecutionMode.DRY_RUN else parts.reconciliation_output,
     )
-    if parts.reconciliation_output is not None and parts.mode is not ExecutionMode.DRY_RUN:
-        record = {"run_key": progress.run_key, "at": snapshot.taken_at, **encode(found)}
-        replace_text(parts.reconciliation_output, canonical(record) + "\n")
     alarms = tuple(
         f"{ReasonCode.QUANTITY_MISMATCH}: {symbol}: {detail}; not traded until they agree"
         for symbol, detail in found.locked.items()
     )
-    return replace(progress, snapshot=snapshot, notes=progress.notes + found.notes + alarms)
+    progress = replace(progress, snapshot=snapshot, notes=progress.notes + found.notes + alarms)
+    return assess(parts, progress, present)
 
 
 # ── 5 ──────────────────────────────────────────────────────────────────────────────────
 
 
 def command_target(parts: Parts, progress: Progress) -> Progress:
-    """Turn the decisions into the account's wish; a sleeve without one is frozen."""
+    """Turn the decisions into the account's wish; a sleeve without one is frozen.
+
+    Requires an open gate. A paused strategy's decision is replaced: it is blocked.
+    """
+    require_open_gate(parts)
+    progress = replace(progress, decisions=without_paused(parts, progress.decisions))
     sleeves = [Sleeve.of(sleeve.strategy.manifest, sleeve.weight) for sleeve in parts.sleeves]
     decisions = {answer.profile: answer.decision for answer in progress.decisions}
     return replace(progress, target=command(sleeves, decisions))
@@ -262,11 +266,12 @@ def make_plan(parts: Parts, progress: Progress) -> Progress:
 
 
 def check_plan(parts: Parts, progress: Progress) -> Progress:
-    """Keep the legs that pass every check; a stale price refuses the whole plan."""
+    """Keep of each leg what passes every check; a stale price refuses the whole plan."""
     plan = progress.plan
     if plan is None:
         return progress
-    verdicts = {leg: _may_send(parts, progress, leg) for leg in plan.legs}
+    judge = Judge(parts, progress, anew=False)
+    verdicts = {leg: judge(leg) for leg in plan.legs}
     for leg, verdict in verdicts.items():
         if verdict.code is ReasonCode.PRICE_STALE:
             raise InputError(
@@ -278,24 +283,17 @@ def check_plan(parts: Parts, progress: Progress) -> Progress:
         progress,
         plan=replace(
             plan,
-            sells=tuple(leg for leg in plan.sells if verdicts[leg].approved),
-            buys=tuple(leg for leg in plan.buys if verdicts[leg].approved),
+            sells=_allowed(plan.sells, verdicts),
+            buys=_allowed(plan.buys, verdicts),
         ),
         refused=tuple(_skipped(leg, v) for leg, v in verdicts.items() if not v.approved),
+        verdicts=tuple(judge.verdicts),
+        notes=progress.notes + reductions(judge.verdicts),
     )
 
 
-def _may_send(parts: Parts, progress: Progress, leg: Leg) -> Verdict:
-    """Run the checks on one leg, with the gate as it stands at this moment."""
-    if progress.snapshot is None or progress.target is None:
-        raise RefuseRun("A leg without a snapshot cannot be checked; no order was sent.")
-    against = Check(
-        gate=TradingGate(parts.store, parts.clock).state(),
-        snapshot=progress.snapshot,
-        managed=frozenset(progress.target.managed),
-        unresolved={order.symbol: order.client_id for order in _unfinished(parts)},
-    )
-    return check_leg(leg, against)
+def _allowed(legs: Sequence[Leg], verdicts: Mapping[Leg, Verdict]) -> tuple[Leg, ...]:
+    return tuple(leg.limited(verdicts[leg]) for leg in legs if verdicts[leg].approved)
 
 
 # ── 8 ──────────────────────────────────────────────────────────────────────────────────
@@ -307,25 +305,34 @@ def execute_plan(parts: Parts, progress: Progress) -> Progress:
     if plan is None or not plan.legs:
         return progress
     if progress.frame is None:
-        frame = RunFrame(progress.decisions, plan.capital_base_usd)
+        frame = RunFrame(progress.decisions, plan.sized_on_usd)
         RunBook(parts.store).save_frame(progress.run_key, frame)
         _fund_sleeves(parts, progress, plan.capital_base_usd)
     desk = _desk(parts, progress.run_key)
-    may_send = partial(_may_send, parts, progress)
-    refused = send(desk, progress.run_key, plan.sells, may_send)
+    selling = Judge(parts, progress)
+    refused = send(desk, progress.run_key, plan.sells, selling)
     settle(desk)
-    funded = fund_buys(plan, parts.broker.account().usable_cash_usd, parts.broker.rules)
+    before_buys = _snapshot(parts)
+    funded = fund_buys(plan, before_buys.account.usable_cash_usd, parts.broker.rules)
     notes = _unfilled_sells(parts, progress.run_key)
-    refused += send(desk, progress.run_key, funded.buys, may_send)
+    buying = Judge(parts, progress, before_buys)
+    refused += send(desk, progress.run_key, funded.buys, buying)
     settle(desk)
     snapshot = _snapshot(parts)
-    verify(Ledger(parts.store), snapshot, parts.owners(), except_for=_unsettled(parts))
+    verify(
+        Ledger(parts.store),
+        snapshot,
+        parts.owners(),
+        except_for=_unsettled(parts),
+        tolerances=parts.tolerances,
+    )
     return replace(
         progress,
         plan=funded,
         snapshot=snapshot,
         refused=progress.refused + tuple(_skipped(leg, verdict) for leg, verdict in refused),
-        notes=progress.notes + notes,
+        verdicts=latest(progress.verdicts, selling.verdicts, buying.verdicts),
+        notes=progress.notes + notes + reductions(buying.verdicts),
     )
 
 
@@ -397,10 +404,10 @@ def _desk(parts: Parts, run_key: str) -> Desk:
 
 
 def _book(journal: Journal, ledger: Ledger, run_key: str, executions: Sequence[Fill]) -> None:
-    wishes = {
-        order.client_id: order.leg.contributors
+    legs = {
+        order.client_id: order.leg
         for fill in executions
         if fill.client_id is not None
         for order in journal.find(fill.client_id)
     }
-    ledger.book(executions, wishes, run_key=run_key)
+    ledger.book(executions, legs, run_key=run_key)

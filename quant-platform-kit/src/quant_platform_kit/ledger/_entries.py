@@ -27,6 +27,10 @@ class Kind(StrEnum):
     SPLIT = "split"
 
 
+FLOWS = frozenset({Kind.TRANSFER, Kind.ADOPTION})
+"""What comes to a sleeve or leaves it without being earned or lost."""
+
+
 @dataclass(frozen=True, slots=True)
 class Holding:
     """Shares of one symbol in one sleeve; `cost_usd` is what they cost in total, with fees."""
@@ -41,16 +45,22 @@ class Holding:
 class Transaction:
     """One movement in one sleeve.
 
+    In every one `amount_usd` plus `cost_usd` is what was realised or what came from outside the
+    sleeve, so a sleeve's cash and cost add up to all of that, to the cent.
+
     Parameters
     ----------
     quantity : Decimal
         Change of the holding, in shares; negative for a sale.
+    price_usd : Decimal, optional
+        A share's price at that moment.
     amount_usd : Decimal
         Change of the sleeve's cash, fee included; negative for a purchase.
     cost_usd : Decimal
         Change of the holding's cost.
     realised_usd : Decimal
-        Proceeds of a sale less its fee and what the shares had cost.
+        Of a sale its proceeds less its fee and what the shares had cost; of a dividend, interest
+        or a fee its amount.
     """
 
     at: datetime
@@ -67,6 +77,14 @@ class Transaction:
     run_key: str | None = None
     note: str = ""
 
+    @property
+    def flow_usd(self) -> Decimal:
+        """What came to the sleeve (or went, negative) without being earned, at its price."""
+        if self.kind not in FLOWS:
+            return ZERO
+        worth = self.cost_usd if self.price_usd is None else self.quantity * self.price_usd
+        return self.amount_usd + worth
+
 
 def post(connection: Connection, entry: Transaction) -> None:
     """Write a transaction and what it does to the holding and the cash, in one transaction."""
@@ -78,6 +96,7 @@ def post(connection: Connection, entry: Transaction) -> None:
             kind=entry.kind.value,
             symbol=entry.symbol,
             quantity=entry.quantity,
+            cost_usd=entry.cost_usd,
             price_usd=entry.price_usd,
             amount_usd=entry.amount_usd,
             fee_usd=entry.fee_usd,
@@ -86,7 +105,7 @@ def post(connection: Connection, entry: Transaction) -> None:
             note=entry.note,
         )
     )
-    if entry.amount_usd:
+    if entry.amount_usd or entry.symbol is None:
         _add_cash(connection, entry.sleeve, entry.amount_usd)
     if entry.symbol is not None and (entry.quantity or entry.cost_usd):
         held = find_holding(connection, entry.sleeve, entry.symbol)
@@ -101,30 +120,40 @@ def post(connection: Connection, entry: Transaction) -> None:
         )
 
 
-def read_holdings(connection: Connection) -> tuple[Holding, ...]:
-    """Return every holding, by sleeve and symbol."""
-    rows = connection.execute(
-        select(holdings).order_by(holdings.c.sleeve, holdings.c.symbol)
-    ).mappings()
-    return tuple(Holding(**row) for row in rows)
+def read_holdings(connection: Connection, symbol: str | None = None) -> tuple[Holding, ...]:
+    """Return every holding, or those of one symbol, by sleeve and symbol."""
+    query = select(holdings)
+    if symbol is not None:
+        query = query.where(holdings.c.symbol == symbol)
+    found = [Holding(**row) for row in connection.execute(query).mappings()]
+    return tuple(sorted(found, key=lambda h: (h.sleeve, h.symbol)))
 
 
 def read_cash(connection: Connection) -> dict[str, Decimal]:
     """Return the cash of each sleeve that has or owes some."""
-    rows = connection.execute(select(cash).order_by(cash.c.sleeve))
-    return {sleeve: amount for sleeve, amount in rows if amount}
+    rows = connection.execute(select(cash)).all()
+    return {sleeve: amount for sleeve, amount in sorted(rows) if amount}
+
+
+def read_transactions(connection: Connection, sleeve: str) -> tuple[Transaction, ...]:
+    """Return a sleeve's transactions in the order they were written."""
+    rows = connection.execute(
+        select(transactions).where(transactions.c.sleeve == sleeve).order_by(transactions.c.id)
+    ).mappings()
+    return tuple(
+        Transaction(**{name: value for name, value in row.items() if name != "id"} | _kind(row))
+        for row in rows
+    )
+
+
+def _kind(row: object) -> dict[str, Kind]:
+    return {"kind": Kind(row["kind"])}  # type: ignore[index]
 
 
 def find_holding(connection: Connection, sleeve: str, symbol: str) -> Holding:
     """Return one holding; of zero shares when there is none."""
-    row = (
-        connection.execute(
-            select(holdings).where(holdings.c.sleeve == sleeve, holdings.c.symbol == symbol)
-        )
-        .mappings()
-        .one_or_none()
-    )
-    return Holding(sleeve, symbol, ZERO, ZERO) if row is None else Holding(**row)
+    found = {h.sleeve: h for h in read_holdings(connection, symbol)}
+    return found.get(sleeve, Holding(sleeve, symbol, ZERO, ZERO))
 
 
 def _add_cash(connection: Connection, sleeve: str, amount_usd: Decimal) -> None:

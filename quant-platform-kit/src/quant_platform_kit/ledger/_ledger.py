@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
+from fractions import Fraction
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from quant_platform_kit.contracts import Contribution, Fill, Side, canonical
-from quant_platform_kit.errors import ReasonCode, ReconciliationError
-from quant_platform_kit.ledger._attribution import CENT, apportion, round_to_sum
+from quant_platform_kit.contracts import Contribution, Fill, Leg, Side, canonical
+from quant_platform_kit.errors import InputError, ReasonCode, ReconciliationError
+from quant_platform_kit.ledger._attribution import (
+    CENT,
+    Wish,
+    apportion,
+    attribute,
+    cents,
+    round_to_sum,
+)
 from quant_platform_kit.ledger._entries import (
     ZERO,
     Holding,
@@ -21,13 +29,12 @@ from quant_platform_kit.ledger._entries import (
     post,
     read_cash,
     read_holdings,
+    read_transactions,
 )
-from quant_platform_kit.store import Store, cash, daily, fills, transactions
+from quant_platform_kit.store import Store, cash, daily, fills
 
 UNMANAGED = "unmanaged"
 """The sleeve of everything that no strategy manages: watched, never traded; and the cash pool."""
-
-_LOT = Decimal(1)
 
 
 class Ledger:
@@ -46,42 +53,49 @@ class Ledger:
 
     def quantities(self, sleeve: str | None = None) -> dict[str, Decimal]:
         """Return the shares of each symbol, in one sleeve or over all of them."""
-        totals: dict[str, Decimal] = {}
+        return add_up(h for h in self.holdings() if sleeve in (None, h.sleeve))
+
+    def owners(self) -> dict[str, tuple[Contribution, ...]]:
+        """Return the sleeves that hold each symbol, with their shares."""
+        found: dict[str, tuple[Contribution, ...]] = {}
         for holding in self.holdings():
-            if sleeve in (None, holding.sleeve):
-                totals[holding.symbol] = totals.get(holding.symbol, ZERO) + holding.quantity
-        return totals
+            mine = Contribution(holding.sleeve, holding.quantity)
+            found[holding.symbol] = (*found.get(holding.symbol, ()), mine)
+        return found
 
     def cash(self) -> dict[str, Decimal]:
         """Return the cash of each sleeve that has or owes some."""
         with self._store.begin() as connection:
             return read_cash(connection)
 
+    def transactions(self, sleeve: str) -> tuple[Transaction, ...]:
+        """Return everything that ever moved in a sleeve, oldest first."""
+        with self._store.begin() as connection:
+            return read_transactions(connection, sleeve)
+
     def is_new(self) -> bool:
         """Tell whether nothing was ever booked: the account is looked at for the first time."""
         with self._store.begin() as connection:
-            return not connection.scalar(select(func.count()).select_from(cash))
+            return is_new(connection)
 
     def book(
         self,
         executions: Sequence[Fill],
-        shares_of: Mapping[str, Sequence[Contribution]],
+        legs: Mapping[str, Leg],
         *,
         run_key: str | None = None,
     ) -> int:
         """Book fills of our own orders, each exactly once.
 
-        After a fill the symbol's shares belong to the sleeves in proportion to what they asked
-        for; where nobody asks for any, in proportion to what they held. So opposite wishes of two
-        sleeves meet at the fill's price, and one order serves both. A fill, the holdings and the
-        cash it changes are one transaction; a fill that is there already, by the broker's id, is
-        a duplicate and changes nothing.
+        A fill is divided between the sleeves by what its order was for (see `attribute`). The fill
+        and every holding and cash it changes are one transaction; a fill that is there already, by
+        the broker's id, is a duplicate and changes nothing.
 
         Parameters
         ----------
         executions : sequence of Fill
-        shares_of : mapping of str to sequence of Contribution
-            What each order's sleeves asked for, by client id.
+        legs : mapping of str to Leg
+            What each order was sent for, by client id.
         run_key : str, optional
 
         Returns
@@ -92,21 +106,14 @@ class Ledger:
         Raises
         ------
         ReconciliationError
-            When a sale exceeds what the ledger holds.
+            When a sale exceeds what the ledger holds; nothing of `executions` is booked then.
         """
         with self._store.begin() as connection:
-            known = set(
-                connection.scalars(
-                    select(fills.c.fill_id).where(
-                        fills.c.fill_id.in_([fill.fill_id for fill in executions])
-                    )
-                )
-            )
-            new = {fill.fill_id: fill for fill in executions if fill.fill_id not in known}
-            for fill in new.values():
+            new = _unknown(connection, executions)
+            for fill in new:
+                wish = _wish(connection, fill, legs.get(fill.client_id or ""))
                 connection.execute(insert(fills).values(_fill_row(fill)))
-                wishes = shares_of.get(fill.client_id or "", ())
-                for entry in _attributed(connection, fill, wishes):
+                for entry in _attributed(connection, fill, wish):
                     post(connection, replace(entry, run_key=run_key))
         return len(new)
 
@@ -114,6 +121,28 @@ class Ledger:
         """Write transactions, all of them or none."""
         with self._store.begin() as connection:
             for entry in entries:
+                post(connection, entry)
+
+    def dividend(
+        self, symbol: str, amount_usd: Decimal, *, at: datetime, run_key: str | None = None
+    ) -> None:
+        """Book a dividend to the sleeves that hold the symbol, by their shares; else to the pool.
+
+        The broker's cash must hold it already, or the next reconciliation takes it back.
+        """
+        with self._store.begin() as connection:
+            shares = {h.sleeve: h.quantity for h in read_holdings(connection, symbol)}
+            parts = apportion(amount_usd, shares or {UNMANAGED: Decimal(1)}, CENT)
+            for sleeve, part in sorted(parts.items()):
+                entry = Transaction(
+                    at,
+                    sleeve,
+                    Kind.DIVIDEND,
+                    symbol=symbol,
+                    amount_usd=part,
+                    realised_usd=part,
+                    run_key=run_key,
+                )
                 post(connection, entry)
 
     def fund(
@@ -132,28 +161,28 @@ class Ledger:
             What each sleeve's cash and holdings shall be worth together.
         prices_usd : mapping of str to Decimal
             Of every holding of those sleeves.
+
+        Raises
+        ------
+        InputError
+            ``PRICE_MISSING``, when a holding has no price; nothing was transferred.
         """
         with self._store.begin() as connection:
             has = read_cash(connection)
-            worth = dict.fromkeys(capital_usd, ZERO)
-            for holding in read_holdings(connection):
-                if holding.sleeve in worth:
-                    worth[holding.sleeve] += holding.quantity * prices_usd[holding.symbol]
+            worth = _worth(read_holdings(connection), capital_usd, prices_usd)
             for sleeve, capital in sorted(capital_usd.items()):
-                amount = _cents(capital - worth[sleeve] - has.get(sleeve, ZERO))
+                amount = cents(capital - worth[sleeve] - has.get(sleeve, ZERO))
                 if amount:
                     for owner, signed in ((sleeve, amount), (UNMANAGED, -amount)):
-                        post(
-                            connection,
-                            Transaction(
-                                at,
-                                owner,
-                                Kind.TRANSFER,
-                                amount_usd=signed,
-                                run_key=run_key,
-                                note="capital",
-                            ),
+                        entry = Transaction(
+                            at,
+                            owner,
+                            Kind.TRANSFER,
+                            amount_usd=signed,
+                            run_key=run_key,
+                            note="capital",
                         )
+                        post(connection, entry)
 
     def close_day(self, session: date, prices_usd: Mapping[str, Decimal]) -> None:
         """Keep what each sleeve is worth at the end of a run; a later run of the day replaces it.
@@ -161,52 +190,69 @@ class Ledger:
         A holding without a price counts at its cost.
         """
         with self._store.begin() as connection:
-            money = read_cash(connection)
-            held = read_holdings(connection)
+            money, held = read_cash(connection), read_holdings(connection)
+            known = connection.scalars(select(daily.c.sleeve).distinct()).all()
             connection.execute(delete(daily).where(daily.c.session == session))
-            for sleeve in sorted({h.sleeve for h in held} | money.keys()):
+            # A sleeve that has gone empty still has what it realised.
+            for sleeve in sorted({h.sleeve for h in held} | money.keys() | set(known)):
                 own = [h for h in held if h.sleeve == sleeve]
-                value = sum((_value(h, prices_usd) for h in own), ZERO)
-                cost = sum((h.cost_usd for h in own), ZERO)
-                connection.execute(
-                    insert(daily).values(
-                        session=session,
-                        sleeve=sleeve,
-                        equity_usd=_cents(value + money.get(sleeve, ZERO)),
-                        cash_usd=money.get(sleeve, ZERO),
-                        realised_usd=_realised(connection, sleeve),
-                        unrealised_usd=_cents(value - cost),
-                        positions=canonical(
-                            {
-                                h.symbol: {
-                                    "quantity": h.quantity,
-                                    "cost_usd": h.cost_usd,
-                                    "price_usd": prices_usd.get(h.symbol),
-                                }
-                                for h in own
-                            }
-                        ),
-                    )
-                )
+                row = _day(connection, sleeve, own, money.get(sleeve, ZERO), prices_usd)
+                connection.execute(insert(daily).values(session=session, **row))
 
     def last_prices(self) -> dict[str, Decimal]:
         """Return the price of each holding at the latest close of a day."""
         with self._store.begin() as connection:
-            latest = connection.scalar(select(func.max(daily.c.session)))
-            rows = connection.scalars(select(daily.c.positions).where(daily.c.session == latest))
-            return {
-                symbol: Decimal(line["price_usd"])
-                for text in rows
-                for symbol, line in json.loads(text).items()
-                if line["price_usd"] is not None
-            }
+            return last_prices(connection)
 
 
-def _attributed(
-    connection: Connection, fill: Fill, wishes: Sequence[Contribution]
-) -> tuple[Transaction, ...]:
+def add_up(held: Iterable[Holding]) -> dict[str, Decimal]:
+    """Return the shares of each symbol over several holdings."""
+    totals: dict[str, Decimal] = {}
+    for holding in held:
+        totals[holding.symbol] = totals.get(holding.symbol, ZERO) + holding.quantity
+    return totals
+
+
+def is_new(connection: Connection) -> bool:
+    """Tell whether nothing was ever booked; the first entry opens the pool's cash."""
+    return not connection.scalar(select(func.count()).select_from(cash))
+
+
+def last_prices(connection: Connection) -> dict[str, Decimal]:
+    """Return the price of each holding at the latest close of a day."""
+    latest = connection.scalar(select(func.max(daily.c.session)))
+    rows = connection.scalars(select(daily.c.positions).where(daily.c.session == latest))
+    return {
+        symbol: Decimal(line["price_usd"])
+        for text in rows
+        for symbol, line in json.loads(text).items()
+        if line["price_usd"] is not None
+    }
+
+
+def _unknown(connection: Connection, executions: Sequence[Fill]) -> list[Fill]:
+    ids = [fill.fill_id for fill in executions]
+    known = set(connection.scalars(select(fills.c.fill_id).where(fills.c.fill_id.in_(ids))))
+    return list({fill.fill_id: fill for fill in executions if fill.fill_id not in known}.values())
+
+
+def _wish(connection: Connection, fill: Fill, leg: Leg | None) -> Wish | None:
+    """Return what the sleeves asked for with the fill's order, and what it had left to fill."""
+    if leg is None:
+        return None
+    booked = connection.scalars(select(fills.c.quantity).where(fills.c.client_id == fill.client_id))
+    whole = sum((Fraction(wish.amount) for wish in leg.contributors), Fraction(0))
+    target = Fraction(leg.target_quantity)
+    shares: dict[str, Fraction] = {}
+    for wish in leg.contributors if whole and target else ():
+        part = target * Fraction(wish.amount) / whole
+        shares[wish.sleeve] = shares.get(wish.sleeve, Fraction(0)) + part
+    return Wish(shares, leg.quantity - sum(booked, ZERO))
+
+
+def _attributed(connection: Connection, fill: Fill, wish: Wish | None) -> tuple[Transaction, ...]:
     """Turn one fill into the movements of every sleeve that has to do with its symbol."""
-    held = {h.sleeve: h for h in read_holdings(connection) if h.symbol == fill.symbol}
+    held = {h.sleeve: h for h in read_holdings(connection, fill.symbol)}
     before = sum((h.quantity for h in held.values()), ZERO)
     change = fill.quantity if fill.side is Side.BUY else -fill.quantity
     if before + change < ZERO:
@@ -217,23 +263,22 @@ def _attributed(
             code=ReasonCode.QUANTITY_MISMATCH,
             symbol=fill.symbol,
         )
-    weights = {wish.sleeve: wish.amount for wish in wishes if wish.amount} or {
-        sleeve: h.quantity for sleeve, h in held.items()
-    }
-    weights = weights or {UNMANAGED: _LOT}  # an order that no sleeve asked for
-    after = apportion(before + change, weights, _LOT)
-    for sleeve in after:
-        held.setdefault(sleeve, Holding(sleeve, fill.symbol, ZERO, ZERO))
-    moves = {s: after.get(s, ZERO) - held[s].quantity for s in sorted(held)}
-    moves = {sleeve: move for sleeve, move in moves.items() if move}
+    shares = {sleeve: h.quantity for sleeve, h in held.items()}
+    moves = attribute(change, shares, wish, UNMANAGED)
     gross = round_to_sum(
         {sleeve: -move * fill.price_usd for sleeve, move in moves.items()},
-        _cents(-change * fill.price_usd),
+        cents(-change * fill.price_usd),
     )
     fees = apportion(fill.fee_usd, {s: abs(move) for s, move in moves.items()}, CENT)
     return tuple(
-        _movement(fill, held[s], move, gross_usd=gross[s], fee_usd=fees[s])
-        for s, move in moves.items()
+        _movement(
+            fill,
+            held.get(sleeve, Holding(sleeve, fill.symbol, ZERO, ZERO)),
+            move,
+            gross_usd=gross[sleeve],
+            fee_usd=fees.get(sleeve, ZERO),
+        )
+        for sleeve, move in moves.items()
     )
 
 
@@ -244,7 +289,7 @@ def _movement(
     if move > ZERO:
         cost, realised = -amount, ZERO
     else:
-        cost = _cents(held.cost_usd * move / held.quantity)
+        cost = -cost_of(held, -move)
         realised = amount + cost
     return Transaction(
         fill.at,
@@ -261,20 +306,65 @@ def _movement(
     )
 
 
-def _realised(connection: Connection, sleeve: str) -> Decimal:
-    amounts = connection.scalars(
-        select(transactions.c.realised_usd).where(transactions.c.sleeve == sleeve)
-    )
-    return sum(amounts, ZERO)
+def cost_of(held: Holding, shares: Decimal) -> Decimal:
+    """Return what `shares` of a holding cost, on average; all of them cost all of it."""
+    if shares == held.quantity:
+        return held.cost_usd
+    return cents(held.cost_usd * shares / held.quantity)
+
+
+def _worth(
+    held: Sequence[Holding],
+    sleeves: Mapping[str, Decimal],
+    prices_usd: Mapping[str, Decimal],
+) -> dict[str, Decimal]:
+    worth = dict.fromkeys(sleeves, ZERO)
+    for holding in held:
+        if holding.sleeve not in worth:
+            continue
+        price = prices_usd.get(holding.symbol)
+        if price is None:
+            raise InputError(
+                f"{holding.symbol} of {holding.sleeve} has no price, so nobody can say what that "
+                "sleeve has. No order was sent; look for the symbol at the broker.",
+                code=ReasonCode.PRICE_MISSING,
+                symbol=holding.symbol,
+            )
+        worth[holding.sleeve] += holding.quantity * price
+    return worth
+
+
+def _day(
+    connection: Connection,
+    sleeve: str,
+    own: Sequence[Holding],
+    cash_usd: Decimal,
+    prices_usd: Mapping[str, Decimal],
+) -> dict[str, object]:
+    value = sum((_value(h, prices_usd) for h in own), ZERO)
+    moved = read_transactions(connection, sleeve)
+    positions = {
+        h.symbol: {
+            "quantity": h.quantity,
+            "cost_usd": h.cost_usd,
+            "price_usd": prices_usd.get(h.symbol),
+        }
+        for h in own
+    }
+    return {
+        "sleeve": sleeve,
+        "equity_usd": cents(value + cash_usd),
+        "cash_usd": cash_usd,
+        "realised_usd": sum((entry.realised_usd for entry in moved), ZERO),
+        "unrealised_usd": cents(value - sum((h.cost_usd for h in own), ZERO)),
+        "flow_usd": cents(sum((entry.flow_usd for entry in moved), ZERO)),
+        "positions": canonical(positions),
+    }
 
 
 def _value(holding: Holding, prices_usd: Mapping[str, Decimal]) -> Decimal:
     price = prices_usd.get(holding.symbol)
     return holding.cost_usd if price is None else holding.quantity * price
-
-
-def _cents(amount: Decimal) -> Decimal:
-    return amount.quantize(CENT, ROUND_HALF_EVEN)
 
 
 def _fill_row(fill: Fill) -> dict[str, object]:

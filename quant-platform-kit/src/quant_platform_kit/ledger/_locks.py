@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from quant_platform_kit.errors import ReasonCode
 from quant_platform_kit.store import Store, locks
@@ -20,25 +20,28 @@ class Locks:
     def all(self) -> dict[str, ReasonCode]:
         """Return the locked symbols and why."""
         with self._store.begin() as connection:
-            rows = connection.execute(select(locks.c.symbol, locks.c.code))
-            return {symbol: ReasonCode(code) for symbol, code in rows}
+            rows = connection.execute(select(locks.c.symbol, locks.c.code)).all()
+        return {symbol: ReasonCode(code) for symbol, code in sorted(rows)}
 
     def put(self, wrong: Mapping[str, str], code: ReasonCode, at: datetime) -> None:
         """Lock exactly the symbols of `wrong` for `code`; those that agree again are unlocked.
 
-        A lock that stays keeps the instant since when it stands.
+        A lock that stays keeps the instant since when it stands, and one for another code stays.
         """
         with self._store.begin() as connection:
-            standing = set(
-                connection.scalars(select(locks.c.symbol).where(locks.c.code == code.value))
-            )
-            connection.execute(
-                delete(locks).where(locks.c.code == code.value, locks.c.symbol.not_in(list(wrong)))
-            )
-            for symbol, detail in wrong.items():
-                if symbol not in standing:
-                    connection.execute(
-                        insert(locks).values(
-                            symbol=symbol, code=code.value, detail=detail, since=at
-                        )
-                    )
+            put(connection, wrong, code, at)
+
+
+def put(connection: Connection, wrong: Mapping[str, str], code: ReasonCode, at: datetime) -> None:
+    """Lock exactly the symbols of `wrong` for `code`, in the caller's transaction."""
+    rows = connection.execute(select(locks.c.symbol, locks.c.code))
+    standing: dict[str, str] = {symbol: held for symbol, held in rows}  # noqa: C416 (rows are no pairs to mypy)
+    connection.execute(
+        delete(locks).where(locks.c.code == code.value, locks.c.symbol.not_in(list(wrong)))
+    )
+    for symbol, detail in wrong.items():
+        if symbol not in standing:
+            row = {"symbol": symbol, "code": code.value, "detail": detail, "since": at}
+            connection.execute(insert(locks).values(row))
+        elif standing[symbol] == code.value:
+            connection.execute(update(locks).where(locks.c.symbol == symbol).values(detail=detail))

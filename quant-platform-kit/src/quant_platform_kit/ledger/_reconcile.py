@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from types import MappingProxyType
-from typing import Final
 
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert
 
-from quant_platform_kit.contracts import PortfolioSnapshot, canonical
+from quant_platform_kit.contracts import PortfolioSnapshot, canonical, encode
 from quant_platform_kit.errors import ReasonCode, ReconciliationError
-from quant_platform_kit.ledger._entries import ZERO, Kind, Transaction
-from quant_platform_kit.ledger._ledger import UNMANAGED, Ledger
-from quant_platform_kit.ledger._locks import Locks
-from quant_platform_kit.store import Store, reconciliations
-
-_SPLITS: Final = tuple(
-    Decimal(new) / Decimal(old)
-    for new, old in ((2, 1), (3, 1), (4, 1), (5, 1), (7, 1), (10, 1), (15, 1), (20, 1), (3, 2))
+from quant_platform_kit.ledger import _locks
+from quant_platform_kit.ledger._attribution import apportion, cents
+from quant_platform_kit.ledger._entries import (
+    ZERO,
+    Holding,
+    Kind,
+    Transaction,
+    post,
+    read_cash,
+    read_holdings,
 )
+from quant_platform_kit.ledger._ledger import (
+    UNMANAGED,
+    Ledger,
+    add_up,
+    cost_of,
+    is_new,
+    last_prices,
+)
+from quant_platform_kit.ledger._splits import split_ratio
+from quant_platform_kit.store import Store, reconciliations, replace_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +45,19 @@ class Tolerances:
     cash_usd : Decimal
         A smaller difference is booked as interest or a fee, a larger one as money that came or
         went; both are reported.
+    equity_ratio : Decimal
+        How far the broker's equity may be from its cash and holdings at the quotes, before the
+        report says so.
+    unexplained_ratio : Decimal
+        How much of the managed holdings' value may be unexplained in locked symbols; beyond that
+        nothing is traded at all.
     split_price_ratio : Decimal
         How far the price may be from what a split would have made of it.
     """
 
     cash_usd: Decimal = Decimal(1)
+    equity_ratio: Decimal = Decimal("0.001")
+    unexplained_ratio: Decimal = Decimal("0.5")
     split_price_ratio: Decimal = Decimal("0.25")
 
 
@@ -65,10 +85,11 @@ def reconcile(
     snapshot: PortfolioSnapshot,
     owners: Mapping[str, str],
     *,
-    uncertain: frozenset[str] = frozenset(),
+    uncertain: AbstractSet[str] = frozenset(),
     prices_usd: Mapping[str, Decimal] | None = None,
     tolerances: Tolerances | None = None,
     run_key: str | None = None,
+    output: Path | None = None,
 ) -> Reconciliation:
     """Make the ledger agree with the broker where that is safe, and lock what it is not.
 
@@ -79,7 +100,9 @@ def reconcile(
     - Later, holdings outside the managed universe follow the broker: a person trades them.
     - A managed symbol whose quantities differ is locked, unless a split explains it; it is
       unlocked when they agree again.
-    - Cash that differs is booked to the unmanaged pool and reported.
+    - Cash that differs is booked to the unmanaged pool and reported, once no order is uncertain.
+
+    All of it is one transaction, the record of it included.
 
     Parameters
     ----------
@@ -88,57 +111,96 @@ def reconcile(
         The broker's truth.
     owners : mapping of str to str
         The sleeve that a managed symbol belongs to when nobody holds it yet.
-    uncertain : frozenset of str
+    uncertain : set of str
         Symbols with an order whose end is unknown; they are not compared.
     prices_usd : mapping of str to Decimal, optional
-        Present prices, to recognise splits.
+        Present prices, to value what is adopted and to recognise splits.
     tolerances : Tolerances, optional
     run_key : str, optional
+    output : Path, optional
+        A file that gets the record, also when the comparison stops the run.
 
     Raises
     ------
     ReconciliationError
-        ``EQUITY_ZERO`` or ``POSITIONS_VANISHED``: the account cannot be what the broker says.
+        ``EQUITY_ZERO`` or ``POSITIONS_VANISHED``: the account cannot be what the broker says, and
+        nothing was changed. ``QUANTITY_MISMATCH``: more than the tolerated part of the managed
+        holdings is unexplained; the locks are set.
     """
-    comparison = _Comparison(
-        Ledger(store), snapshot, owners, uncertain, prices_usd or {}, tolerances or Tolerances()
-    )
-    result = comparison.run(run_key)
-    Locks(store).put(result.locked, ReasonCode.QUANTITY_MISMATCH, snapshot.taken_at)
+    tolerances = tolerances or Tolerances()
     with store.begin() as connection:
-        connection.execute(
-            insert(reconciliations).values(
-                run_key=run_key, at=snapshot.taken_at, result=canonical(result)
-            )
+        comparison = _Comparison(
+            connection, snapshot, owners, uncertain, prices_usd or {}, tolerances, run_key
+        )
+        result = comparison.run()
+        part = comparison.unexplained_part(result.locked)
+        _locks.put(connection, result.locked, ReasonCode.QUANTITY_MISMATCH, snapshot.taken_at)
+        row = {"run_key": run_key, "at": snapshot.taken_at}
+        connection.execute(insert(reconciliations).values(**row, result=canonical(result)))
+    if output is not None:
+        replace_text(output, canonical(row | encode(result)) + "\n")
+    if part > tolerances.unexplained_ratio:
+        raise ReconciliationError(
+            f"Broker and ledger differ by {part:.0%} of the managed holdings: "
+            f"{_listed(result.locked)}. No order was sent. Look for trades that the platform did "
+            "not make, or for an answer of the broker that is not complete, then run again."
         )
     return result
 
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    ledger: Ledger
+    connection: Connection
     snapshot: PortfolioSnapshot
     owners: Mapping[str, str]
-    uncertain: frozenset[str]
+    uncertain: AbstractSet[str]
     prices_usd: Mapping[str, Decimal]
     tolerances: Tolerances
+    run_key: str | None
 
-    def run(self, run_key: str | None) -> Reconciliation:
-        book = self.ledger.quantities()
-        _refuse_the_impossible(self.snapshot, self.owners.keys() & book.keys())
+    def run(self) -> Reconciliation:
+        _refuse_the_impossible(self.snapshot, self._book().keys() - self.uncertain)
         notes: list[str] = []
-        entries: list[Transaction] = []
-        if self.ledger.is_new():
-            entries += self._opening(notes, run_key)
+        if is_new(self.connection):
+            self._post(self._opening(notes))
         else:
-            entries += self._loose(book, notes, run_key)
-            entries += self._splits(book, notes, run_key)
-            entries += self._strays(notes, run_key)
-        self.ledger.post(entries)
-        difference = self._book_cash(notes, run_key)
+            self._post(self._released())
+            self._post(self._loose(notes))
+            self._post(self._splits(notes))
+            self._post(self._strays(notes))
+        difference = self._book_cash(notes)
+        self._look_at_the_equity(notes)
         return Reconciliation(tuple(notes), self._wrong(), difference)
 
-    def _opening(self, notes: list[str], run_key: str | None) -> list[Transaction]:
+    def unexplained_part(self, locked: Iterable[str]) -> Decimal:
+        """Return the value of all differences as a part of the managed holdings' value."""
+        broker, book = self.snapshot.quantities(), self._book()
+        wrong = total = ZERO
+        for symbol in self.owners:
+            here, there = book.get(symbol, ZERO), broker.get(symbol, ZERO)
+            total += max(here, there) * self._price(symbol)
+        for symbol in locked:
+            difference = abs(book.get(symbol, ZERO) - broker.get(symbol, ZERO))
+            wrong += difference * self._price(symbol)
+        return wrong / total if total else ZERO
+
+    def _price(self, symbol: str) -> Decimal:
+        """Return the present price; of what the broker does not hold, what a share cost."""
+        price = self.prices_usd.get(symbol)
+        if price is not None:
+            return price
+        held = read_holdings(self.connection, symbol)
+        shares = sum((h.quantity for h in held), ZERO)
+        return sum((h.cost_usd for h in held), ZERO) / shares if shares else ZERO
+
+    def _book(self) -> dict[str, Decimal]:
+        return add_up(read_holdings(self.connection))
+
+    def _post(self, entries: Iterable[Transaction]) -> None:
+        for entry in list(entries):
+            post(self.connection, entry)
+
+    def _opening(self, notes: list[str]) -> Iterable[Transaction]:
         broker = self.snapshot.quantities()
         adopted = sorted(symbol for symbol in broker if symbol in self.owners)
         loose = sorted(symbol for symbol in broker if symbol not in self.owners)
@@ -146,117 +208,112 @@ class _Comparison:
             notes.append("opening balance adopted: " + ", ".join(adopted))
         if loose:
             notes.append("unmanaged holdings follow the broker: " + ", ".join(loose))
-        cash = self.snapshot.account.cash_usd
-        return [
-            *(self._adopt(s, broker[s], self.owners.get(s, UNMANAGED), run_key) for s in broker),
-            Transaction(
-                self.snapshot.taken_at,
-                UNMANAGED,
-                Kind.ADOPTION,
-                amount_usd=cash,
-                run_key=run_key,
-                note="opening cash",
-            ),
-        ]
+        for symbol, quantity in sorted(broker.items()):
+            yield self._adopt(symbol, quantity, self.owners.get(symbol, UNMANAGED))
+        yield Transaction(
+            self.snapshot.taken_at,
+            UNMANAGED,
+            Kind.ADOPTION,
+            amount_usd=self.snapshot.account.cash_usd,
+            run_key=self.run_key,
+            note="opening cash",
+        )
 
-    def _loose(
-        self, book: Mapping[str, Decimal], notes: list[str], run_key: str | None
-    ) -> list[Transaction]:
+    def _released(self) -> Iterable[Transaction]:
+        """Let go of what a present sleeve holds and no present sleeve manages any more."""
+        present = frozenset(self.owners.values())
+        for held in read_holdings(self.connection):
+            if held.sleeve in present and held.symbol not in self.owners:
+                yield from self._moved(held, UNMANAGED)
+
+    def _loose(self, notes: list[str]) -> Iterable[Transaction]:
         """Let unmanaged holdings follow the broker."""
-        broker = self.snapshot.quantities()
-        changed = {
-            symbol: broker.get(symbol, ZERO) - book.get(symbol, ZERO)
+        broker, book = self.snapshot.quantities(), self._book()
+        changed = [
+            symbol
             for symbol in sorted(broker.keys() | book.keys())
-            if symbol not in self.owners and broker.get(symbol, ZERO) != book.get(symbol, ZERO)
-        }
+            if symbol not in self.owners
+            and symbol not in self.uncertain
+            and broker.get(symbol, ZERO) != book.get(symbol, ZERO)
+        ]
         if changed:
             notes.append("unmanaged holdings follow the broker: " + ", ".join(changed))
-        entries: list[Transaction] = []
-        for symbol, change in changed.items():
-            entries += self._moved(symbol, UNMANAGED, run_key)
-            entries.append(self._adopt(symbol, change, UNMANAGED, run_key))
-        return entries
+        for symbol in changed:
+            for held in read_holdings(self.connection, symbol):
+                if held.sleeve != UNMANAGED:
+                    yield from self._moved(held, UNMANAGED)
+            change = broker.get(symbol, ZERO) - book.get(symbol, ZERO)
+            yield self._adopt(symbol, change, UNMANAGED)
 
-    def _splits(
-        self, book: Mapping[str, Decimal], notes: list[str], run_key: str | None
-    ) -> list[Transaction]:
-        entries: list[Transaction] = []
-        broker, last = self.snapshot.quantities(), self.ledger.last_prices()
+    def _splits(self, notes: list[str]) -> Iterable[Transaction]:
+        broker, book = self.snapshot.quantities(), self._book()
+        last = last_prices(self.connection)
         for symbol in sorted(self.owners.keys() & book.keys() - self.uncertain):
             before, after = book[symbol], broker.get(symbol, ZERO)
-            prices = (last.get(symbol), self.prices_usd.get(symbol))
-            ratio = self._split_ratio(before, after, *prices)
+            ratio = split_ratio(
+                before,
+                after,
+                last.get(symbol),
+                self.prices_usd.get(symbol),
+                self.tolerances.split_price_ratio,
+            )
             if ratio is not None:
                 notes.append(f"{symbol} split: {before:f} shares became {after:f}")
-                entries += [
-                    Transaction(
-                        self.snapshot.taken_at,
-                        h.sleeve,
-                        Kind.SPLIT,
-                        symbol=symbol,
-                        quantity=h.quantity * (ratio - 1),
-                        run_key=run_key,
-                        note=f"{ratio.normalize():f} for 1",
-                    )
-                    for h in self.ledger.holdings()
-                    if h.symbol == symbol
-                ]
-        return entries
+                yield from self._split(symbol, after)
 
-    def _split_ratio(
-        self, before: Decimal, after: Decimal, old: Decimal | None, new: Decimal | None
-    ) -> Decimal | None:
-        if not before or not after or before == after or not old or not new:
-            return None
-        ratio = after / before
-        known = next((s for s in _SPLITS if ratio in (s, 1 / s)), None)
-        if known is None:
-            return None
-        surprise = abs(new * ratio / old - 1)
-        return ratio if surprise <= self.tolerances.split_price_ratio else None
+    def _split(self, symbol: str, after: Decimal) -> Iterable[Transaction]:
+        held = {h.sleeve: h for h in read_holdings(self.connection, symbol)}
+        step = Decimal(1) if after == after.to_integral_value() else Decimal("1e-9")
+        parts = apportion(after, {sleeve: h.quantity for sleeve, h in held.items()}, step)
+        for sleeve, h in held.items():
+            # Who is left without a share has lost what it cost; cash for it comes to the pool.
+            lost = h.cost_usd if not parts[sleeve] else ZERO
+            yield Transaction(
+                self.snapshot.taken_at,
+                sleeve,
+                Kind.SPLIT,
+                symbol=symbol,
+                quantity=parts[sleeve] - h.quantity,
+                cost_usd=-lost,
+                realised_usd=-lost,
+                run_key=self.run_key,
+                note=f"{h.quantity:f} became {parts[sleeve]:f}",
+            )
 
-    def _strays(self, notes: list[str], run_key: str | None) -> list[Transaction]:
+    def _strays(self, notes: list[str]) -> Iterable[Transaction]:
         """Give managed shares that lie in no present sleeve to the sleeve that manages them."""
         present = frozenset(self.owners.values())
-        strays = sorted(
-            {
-                h.symbol
-                for h in self.ledger.holdings()
-                if h.symbol in self.owners and h.sleeve not in present
-            }
-        )
-        entries: list[Transaction] = []
-        for symbol in strays:
-            owner = self.owners[symbol]
-            entries += self._moved(symbol, owner, run_key)
-            notes.append(f"now managed by {owner}: {symbol}")
-        return entries
+        for held in read_holdings(self.connection):
+            owner = self.owners.get(held.symbol)
+            if owner is not None and held.sleeve not in present:
+                notes.append(f"now managed by {owner}: {held.symbol}")
+                yield from self._moved(held, owner)
 
-    def _moved(self, symbol: str, sleeve: str, run_key: str | None) -> list[Transaction]:
-        """Return the transfers that put every share of `symbol`, with its cost, into `sleeve`."""
-        present = frozenset(self.owners.values()) if sleeve != UNMANAGED else frozenset[str]()
-        entries: list[Transaction] = []
-        for h in self.ledger.holdings():
-            if h.symbol == symbol and h.sleeve != sleeve and h.sleeve not in present:
-                for owner, sign in ((h.sleeve, -1), (sleeve, 1)):
-                    entries.append(
-                        Transaction(
-                            self.snapshot.taken_at,
-                            owner,
-                            Kind.TRANSFER,
-                            symbol=symbol,
-                            quantity=sign * h.quantity,
-                            cost_usd=sign * h.cost_usd,
-                            run_key=run_key,
-                        )
-                    )
-        return entries
+    def _moved(self, held: Holding, sleeve: str) -> Iterable[Transaction]:
+        """Return the transfers that put a holding, with its cost, into another sleeve."""
+        for owner, sign in ((held.sleeve, -1), (sleeve, 1)):
+            yield Transaction(
+                self.snapshot.taken_at,
+                owner,
+                Kind.TRANSFER,
+                symbol=held.symbol,
+                quantity=sign * held.quantity,
+                price_usd=self.prices_usd.get(held.symbol),
+                cost_usd=sign * held.cost_usd,
+                run_key=self.run_key,
+                note=f"{held.sleeve} to {sleeve}",
+            )
 
-    def _adopt(
-        self, symbol: str, quantity: Decimal, sleeve: str, run_key: str | None
-    ) -> Transaction:
-        """Take over shares without a fill: they cost what they are worth now, or nothing."""
+    def _adopt(self, symbol: str, quantity: Decimal, sleeve: str) -> Transaction:
+        """Take over shares without a fill: they cost what they are worth now, or nothing.
+
+        Shares that went by hand take their average cost along.
+        """
         price = self.prices_usd.get(symbol)
+        if quantity < ZERO:
+            cost = -self._average_cost(symbol, -quantity)
+        else:
+            cost = ZERO if price is None else cents(quantity * price)
         return Transaction(
             self.snapshot.taken_at,
             sleeve,
@@ -264,41 +321,59 @@ class _Comparison:
             symbol=symbol,
             quantity=quantity,
             price_usd=price,
-            cost_usd=ZERO if price is None else (quantity * price).quantize(Decimal("0.01")),
-            run_key=run_key,
+            cost_usd=cost,
+            run_key=self.run_key,
         )
 
-    def _book_cash(self, notes: list[str], run_key: str | None) -> Decimal:
-        difference = self.snapshot.account.cash_usd - sum(self.ledger.cash().values(), ZERO)
+    def _average_cost(self, symbol: str, quantity: Decimal) -> Decimal:
+        held = read_holdings(self.connection, symbol)
+        shares, cost = (h.quantity for h in held), (h.cost_usd for h in held)
+        return cost_of(Holding(UNMANAGED, symbol, sum(shares, ZERO), sum(cost, ZERO)), quantity)
+
+    def _book_cash(self, notes: list[str]) -> Decimal:
+        difference = self.snapshot.account.cash_usd - sum(read_cash(self.connection).values(), ZERO)
         if not difference:
             return ZERO
+        if self.uncertain:
+            notes.append(f"cash differs by {difference:+.2f} USD while orders are unresolved")
+            return difference
         if abs(difference) > self.tolerances.cash_usd:
-            kind = Kind.TRANSFER
+            kind, earned = Kind.TRANSFER, ZERO
             notes.append(f"cash that came or went outside the platform: {difference:+.2f} USD")
         else:
-            kind = Kind.INTEREST if difference > ZERO else Kind.FEE
+            kind, earned = Kind.INTEREST if difference > ZERO else Kind.FEE, difference
             notes.append(f"{kind.value} booked: {difference:+.2f} USD")
-        self.ledger.post(
+        self._post(
             [
                 Transaction(
                     self.snapshot.taken_at,
                     UNMANAGED,
                     kind,
                     amount_usd=difference,
-                    run_key=run_key,
+                    realised_usd=earned,
+                    run_key=self.run_key,
                     note="difference to the broker's cash",
                 )
             ]
         )
         return difference
 
+    def _look_at_the_equity(self, notes: list[str]) -> None:
+        positions = self.snapshot.quantities()
+        if not positions.keys() <= self.prices_usd.keys():
+            return
+        account = self.snapshot.account
+        worth = account.cash_usd + sum(
+            (quantity * self.prices_usd[symbol] for symbol, quantity in positions.items()), ZERO
+        )
+        if abs(worth - account.equity_usd) > self.tolerances.equity_ratio * account.equity_usd:
+            notes.append(
+                f"the broker's equity is {account.equity_usd:.2f} USD, its cash and holdings are "
+                f"worth {worth:.2f} USD at the quotes"
+            )
+
     def _wrong(self) -> dict[str, str]:
-        broker, book = self.snapshot.quantities(), self.ledger.quantities()
-        return {
-            symbol: f"broker {broker.get(symbol, ZERO):f}, ledger {book.get(symbol, ZERO):f}"
-            for symbol in sorted(self.owners.keys() - self.uncertain)
-            if broker.get(symbol, ZERO) != book.get(symbol, ZERO)
-        }
+        return _differences(self.snapshot, self._book(), self.owners.keys() - self.uncertain)
 
 
 def verify(
@@ -306,41 +381,54 @@ def verify(
     snapshot: PortfolioSnapshot,
     owners: Mapping[str, str],
     *,
-    except_for: frozenset[str] = frozenset(),
+    except_for: AbstractSet[str] = frozenset(),
+    tolerances: Tolerances | None = None,
 ) -> None:
-    """Require that ledger and broker agree on every managed symbol and on the cash, to the cent.
+    """Require that ledger and broker agree on every managed symbol, and on the cash.
+
+    Cash may differ by the tolerance, which the next reconciliation books.
 
     Raises
     ------
     ReconciliationError
         ``QUANTITY_MISMATCH``, naming everything that differs with both amounts.
     """
-    broker, book = snapshot.quantities(), ledger.quantities()
-    wrong = [
-        f"{symbol} (broker {broker.get(symbol, ZERO):f}, ledger {book.get(symbol, ZERO):f})"
-        for symbol in sorted(owners.keys() - except_for)
-        if broker.get(symbol, ZERO) != book.get(symbol, ZERO)
-    ]
-    cash = sum(ledger.cash().values(), ZERO)
-    if cash != snapshot.account.cash_usd and not except_for:
-        wrong.append(f"cash (broker {snapshot.account.cash_usd:f}, ledger {cash:f})")
+    wrong = _differences(snapshot, ledger.quantities(), owners.keys() - except_for)
+    cash, limit = sum(ledger.cash().values(), ZERO), (tolerances or Tolerances()).cash_usd
+    if abs(cash - snapshot.account.cash_usd) > limit and not except_for:
+        wrong["cash"] = f"broker {snapshot.account.cash_usd:f}, ledger {cash:f}"
     if wrong:
         raise ReconciliationError(
-            f"Broker and ledger disagree: {', '.join(wrong)}. No further order was sent. "
+            f"Broker and ledger disagree: {_listed(wrong)}. No further order was sent. "
             "Look for a manual trade, a split or a late fill at the broker, then run again."
         )
 
 
-def _refuse_the_impossible(snapshot: PortfolioSnapshot, managed: AbstractSet[str]) -> None:
+def _differences(
+    snapshot: PortfolioSnapshot, book: Mapping[str, Decimal], symbols: Iterable[str]
+) -> dict[str, str]:
+    broker = snapshot.quantities()
+    return {
+        symbol: f"broker {broker.get(symbol, ZERO):f}, ledger {book.get(symbol, ZERO):f}"
+        for symbol in sorted(symbols)
+        if broker.get(symbol, ZERO) != book.get(symbol, ZERO)
+    }
+
+
+def _listed(wrong: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} ({detail})" for name, detail in wrong.items())
+
+
+def _refuse_the_impossible(snapshot: PortfolioSnapshot, held: AbstractSet[str]) -> None:
     if snapshot.account.equity_usd <= ZERO:
         raise ReconciliationError(
             "The broker reports no equity; no order was sent. "
             "Check the connection and the account number, then run again.",
             code=ReasonCode.EQUITY_ZERO,
         )
-    if managed and not snapshot.positions:
+    if held and not snapshot.positions:
         raise ReconciliationError(
-            f"The broker reports an empty book, the ledger holds {', '.join(sorted(managed))}; "
+            f"The broker reports an empty book, the ledger holds {', '.join(sorted(held))}; "
             "no order was sent. Look at the account at the broker: an interrupted answer and a "
             "liquidated account look the same from here.",
             code=ReasonCode.POSITIONS_VANISHED,

@@ -106,6 +106,11 @@ class BarFrame:
         """Hash what is cheap to hash; equal frames agree on it."""
         return hash((self.symbol, self.adjustment, len(self)))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel by value: a copy, or a frame sent to another process, is read-only as well."""
+        columns = tuple(getattr(self, name) for name in _COLUMNS)
+        return _restored, (self.symbol, self.adjustment, self.days, columns)
+
     def __repr__(self) -> str:
         span = f"{self.days[0]}..{self.days[-1]}, " if len(self) else ""
         return f"BarFrame({self.symbol}, {span}{len(self)} sessions, {self.adjustment.value})"
@@ -201,6 +206,19 @@ class BarFrame:
 def _fill(frame: BarFrame, **fields: object) -> None:
     for name, value in fields.items():
         object.__setattr__(frame, name, value)
+
+
+def _restored(
+    symbol: str, adjustment: Adjustment, days: Days, columns: tuple[Floats | None, ...]
+) -> BarFrame:
+    # It passed the door before it travelled, and NumPy forgets on the way that it is read-only.
+    frame = object.__new__(BarFrame)
+    for array in (days, *columns):
+        if array is not None:
+            array.setflags(write=False)
+    named = dict(zip(_COLUMNS, columns, strict=True))
+    _fill(frame, symbol=symbol, days=days, adjustment=adjustment, **named)
+    return frame
 
 
 def _day(session: date) -> np.datetime64:

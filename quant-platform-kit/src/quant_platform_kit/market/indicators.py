@@ -9,7 +9,7 @@ never a guess. A window length below one is a `ContractError`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import accumulate
@@ -312,15 +312,19 @@ def zscore(values: Floats) -> Floats:
 
     Undefined values take no part in mean and deviation, and score 0. Everything scores 0 when the
     deviation is zero, or so small beside the values that it is rounding.
+
+    Parameters
+    ----------
+    values : Floats
+        One value per symbol; or one row of them per feature, each scored by itself.
     """
-    scores = np.zeros(len(values), dtype=np.float64)
     defined = np.isfinite(values)
-    known = values[defined]
-    if known.size == 0:
-        return scores
-    deviation = float(known.std())
-    if deviation > _RELATIVE_NOISE * float(np.abs(known).max()):
-        scores[defined] = (known - known.mean()) / deviation
+    if defined.all():
+        return _standardised(values)
+    if values.ndim > 1:
+        return np.stack([zscore(row) for row in values])
+    scores = np.zeros(len(values), dtype=np.float64)
+    scores[defined] = _standardised(values[defined])
     return scores
 
 
@@ -330,18 +334,57 @@ def grouped_zscore(values: Floats, groups: Sequence[str]) -> Floats:
     Parameters
     ----------
     values : Floats
-        One value per symbol.
+        One value per symbol; or one row of them per feature, each scored by itself.
     groups : sequence of str
-        The group of each value, such as its sector.
+        The group of each symbol, such as its sector.
     """
-    if len(groups) != len(values):
-        raise ContractError(f"grouped_zscore.groups: expected {len(values)} names, one per value")
-    names = np.array(groups, dtype=object)
-    scores = np.zeros(len(values), dtype=np.float64)
-    for name in dict.fromkeys(groups):
-        members = names == name
-        scores[members] = zscore(values[members])
+    scores = np.zeros(values.shape, dtype=np.float64)
+    for members in _members("grouped_zscore", values, groups):
+        # A copy in memory order, so that a sum has the same rounding alone and among features.
+        scores[..., members] = zscore(values.take(members, axis=-1))
     return scores
+
+
+def grouped_median(values: Floats, groups: Sequence[str]) -> Floats:
+    """Return the median of each value's group, as an array of the same length.
+
+    Parameters
+    ----------
+    values : Floats
+        One value per symbol; an undefined one makes its group's median undefined.
+    groups : sequence of str
+        The group of each symbol, such as its sector.
+    """
+    medians = np.zeros(len(values), dtype=np.float64)
+    for members in _members("grouped_median", values, groups):
+        medians[members] = np.median(values[members])
+    return medians
+
+
+def _standardised(values: Floats) -> Floats:
+    if values.shape[-1] == 0:
+        return np.zeros(values.shape, dtype=np.float64)
+    scores: Floats = values - values.mean(axis=-1, keepdims=True)
+    deviation = np.sqrt((scores * scores).mean(axis=-1, keepdims=True))
+    ends = values.max(axis=-1, keepdims=True), -values.min(axis=-1, keepdims=True)
+    noise = _RELATIVE_NOISE * np.maximum(*ends)
+    deviation[deviation <= noise] = math.inf  # everything scores 0
+    scores /= deviation
+    return scores
+
+
+def _members(
+    owner: str, values: Floats, groups: Sequence[str]
+) -> Iterator[np.ndarray[tuple[int], np.dtype[np.intp]]]:
+    """Yield the positions of each group, groups in the order of their first member."""
+    count = values.shape[-1]
+    if len(groups) != count:
+        raise ContractError(f"{owner}.groups: expected {count} names, one per value")
+    positions: dict[str, list[int]] = {}
+    for position, group in enumerate(groups):
+        positions.setdefault(group, []).append(position)
+    for members in positions.values():
+        yield np.array(members, dtype=np.intp)
 
 
 def _last(values: Floats, window: int) -> Floats | None:

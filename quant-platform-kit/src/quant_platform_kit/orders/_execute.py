@@ -47,13 +47,14 @@ def send(
     """Submit `legs` one after the other and return those that were refused before the broker.
 
     `may_send` is asked immediately before each order, so a gate that closes in the middle stops
-    the rest. Each order's row is committed before the broker is called, and its answer after.
+    the rest; it may also make a leg smaller. Each order's row is committed before the broker is
+    called, and its answer after.
     """
     refused: list[tuple[Leg, Verdict]] = []
     for leg in legs:
         verdict = may_send(leg)
         if verdict.approved:
-            _submit(desk, desk.journal.write(run_key, leg))
+            _submit(desk, desk.journal.write(run_key, leg.limited(verdict)))
         else:
             refused.append((leg, verdict))
     return tuple(refused)

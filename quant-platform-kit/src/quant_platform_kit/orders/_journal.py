@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import RowMapping, func, insert, or_, select, update
+from sqlalchemy import RowMapping, bindparam, func, insert, or_, select, update
 
 from quant_platform_kit.contracts import (
     Leg,
@@ -26,6 +26,11 @@ from quant_platform_kit.errors import ReasonCode
 from quant_platform_kit.market import Clock
 from quant_platform_kit.store import Store, fills, orders
 
+# Built once: an order's row is written between a check and a broker call, and should not dawdle.
+_COUNT = select(
+    func.count().filter(orders.c.symbol == bindparam("of_symbol")), func.count()
+).where(orders.c.run_key == bindparam("of_run"))
+_INSERT = insert(orders)
 _FINAL = tuple(status.value for status in OrderStatus if status.is_final)
 
 
@@ -75,17 +80,14 @@ class Journal:
         """Record that `leg` is about to be sent; only then may the broker be called."""
         now = self._clock.now()
         with self._store.begin() as connection:
-            number = connection.scalar(
-                select(func.count()).where(
-                    orders.c.run_key == run_key, orders.c.symbol == leg.symbol
-                )
-            )
-            position = connection.scalar(select(func.count()).where(orders.c.run_key == run_key))
+            number, position = connection.execute(
+                _COUNT, {"of_run": run_key, "of_symbol": leg.symbol}
+            ).one()
             row = {
-                "client_id": client_id(run_key, leg.symbol, leg.side, number or 0),
+                "client_id": client_id(run_key, leg.symbol, leg.side, number),
                 "run_key": run_key,
-                "number": number or 0,
-                "position": position or 0,
+                "number": number,
+                "position": position,
                 "symbol": leg.symbol,
                 "side": leg.side.value,
                 "quantity": leg.quantity,
@@ -97,8 +99,8 @@ class Journal:
                 "created_at": now,
                 "updated_at": now,
             }
-            connection.execute(insert(orders).values(row))
-        return _order(row)
+            connection.execute(_INSERT, row)
+        return _order(row, leg)
 
     def mark(
         self,
@@ -195,7 +197,7 @@ class _Booked:
     fee_usd: Decimal = Decimal(0)
 
 
-def _order(row: Mapping[str, Any] | RowMapping) -> JournalOrder:
+def _order(row: Mapping[str, Any] | RowMapping, leg: Leg | None = None) -> JournalOrder:
     return JournalOrder(
         client_id=row["client_id"],
         run_key=row["run_key"],
@@ -206,7 +208,7 @@ def _order(row: Mapping[str, Any] | RowMapping) -> JournalOrder:
         broker_order_id=row["broker_order_id"],
         code=None if row["code"] is None else ReasonCode(row["code"]),
         detail=row["detail"],
-        leg=decode(Leg, json.loads(row["leg"])),
+        leg=leg or decode(Leg, json.loads(row["leg"])),
         created_at=row["created_at"],
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from quant_platform_kit.contracts import PortfolioSnapshot, Quote
+from quant_platform_kit.contracts import PortfolioSnapshot, Quote, Rounding
 from quant_platform_kit.errors import ContractError, InputError, ReasonCode
 
 ZERO = Decimal(0)
@@ -24,12 +24,15 @@ class CapitalPolicy:
         The most that counts as capital; None means all of it.
     pinned_base_usd : Decimal or None
         The capital base of an interrupted first attempt. It replaces the computed one, so that
-        the attempt which finishes the run aims at the same dollars.
+        the attempt which finishes the run sizes the same lots; see `OrderPlan.sized_on_usd`.
+    rounding : Rounding
+        How exact targets become whole lots.
     """
 
     cash_floor_usd: Decimal = ZERO
     capital_limit_usd: Decimal | None = None
     pinned_base_usd: Decimal | None = None
+    rounding: Rounding = Rounding.NEAREST
 
     def __post_init__(self) -> None:
         """Refuse amounts that are negative or not finite."""

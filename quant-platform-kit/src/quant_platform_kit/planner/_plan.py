@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from types import MappingProxyType
 
 from quant_platform_kit.contracts import (
-    BrokerOrder,
+    BandGoal,
     Leg,
     OrderPlan,
     PortfolioSnapshot,
-    PortfolioTarget,
     Quote,
+    Rounding,
     Side,
     Skipped,
     TargetMode,
@@ -22,13 +23,22 @@ from quant_platform_kit.contracts import (
 )
 from quant_platform_kit.errors import InputError, ReasonCode
 from quant_platform_kit.planner._capital import ZERO, CapitalPolicy, capital_base, require_prices
-from quant_platform_kit.planner._funding import budget, fund
-from quant_platform_kit.planner._sizing import Scale, size_order
+from quant_platform_kit.planner._line import Line
+from quant_platform_kit.planner._sizing import Terms, Wish, explain
+from quant_platform_kit.planner._steady import Book, Steady, steady
+from quant_platform_kit.planner._working import (
+    committed_usd,
+    expected_usd,
+    foreign,
+    own_shares,
+)
 
 _DOLLAR = Decimal(1)
+_BUY, _SELL, _AT_TARGET = Side.BUY, Side.SELL, ReasonCode.AT_TARGET  # looking up takes its time
 _NONE_BLOCKED: Mapping[str, ReasonCode] = MappingProxyType({})
 _symbol = attrgetter("symbol")
 _notional_usd = attrgetter("notional_usd")
+_first = itemgetter(0)
 
 
 def plan_orders(
@@ -42,24 +52,29 @@ def plan_orders(
 ) -> OrderPlan:
     """Return the orders that take the account to `target`, and a reason for every other symbol.
 
+    Whole lots come as close to the targets as cash allows, for the capital that is left after
+    the plan's own fees (docs/decisions/0009). Planned again after perfect fills, there is nothing
+    to do, unless head room that was set aside has become cash.
+
     Sells come first, the largest first. Buys follow by the dollars their symbols are short of the
-    target, the largest first, and are funded in that order from usable cash and the expected
-    proceeds of the sells; `fund_buys` repeats that with the cash the sells really brought.
+    target, the largest first, and are funded from usable cash and the expected proceeds of the
+    sells; `fund_buys` repeats that with the cash the sells really brought.
 
     Parameters
     ----------
     target : TargetPortfolio
         Symbols outside its `managed` are never traded.
     snapshot : PortfolioSnapshot
-        The broker's truth.
+        The broker's truth. Working orders of ours count as if filled, so it must not hold
+        orders that wait for a price, such as stops; a working order of anybody else blocks its
+        symbol.
     quotes : mapping of str to Quote
         One for every symbol of the universe that is held or wanted.
     rules : TradingRules
         What the broker accepts and charges; it never changes a target's dollars.
     policy : CapitalPolicy
     blocked : mapping of str to ReasonCode
-        Symbols that must not be traded now, and why. A symbol with a working order is blocked in
-        any case: the plan does not guess how it will end.
+        Symbols that must not be traded now, and why.
 
     Raises
     ------
@@ -67,121 +82,177 @@ def plan_orders(
         PRICE_MISSING when a needed quote is absent, CAPITAL_ZERO when something is wanted and
         there is no capital. Nothing has been planned or sent then.
     """
+    orders, universe = snapshot.open_orders, target.universe
     held = {p.symbol: p.quantity for p in snapshot.positions if p.quantity}
-    wanted = {each.symbol: each for each in target.targets if each.amount}
-    universe = target.universe
+    wanted = {each.symbol for each in target.targets if each.amount}
     require_prices(universe.intersection((*held, *wanted)), quotes)
     base = capital_base(snapshot, universe, quotes, policy)
     if wanted and base <= ZERO:
         raise _no_capital(snapshot, policy)
 
-    sells, buys, skipped = _size(
-        target.managed,
-        wanted,
-        held,
-        quotes,
-        scale=_scale(target, base, rules),
-        untouchable=_untouchable(snapshot.open_orders, blocked),
+    untouchable = foreign(orders)
+    untouchable |= {s: Skipped(s, code, code.meaning) for s, code in blocked.items()}
+    lines, idle = _lines(target, held, quotes, rules, own_shares(orders), untouchable=untouchable)
+    end = steady(
+        Book(
+            lines=lines,
+            cash_usd=snapshot.account.usable_cash_usd,
+            expected_usd=expected_usd(orders, quotes, rules),
+            rules=rules,
+            terms=_terms(target, rules, policy, committed_usd(orders, quotes, rules)),
+            base_usd=base,
+            base_after=_base_after(base, snapshot, universe, quotes, policy),
+        )
     )
-    cash = snapshot.account.usable_cash_usd + _proceeds_usd(sells, rules)
-    reserve = (
-        policy.cash_floor_usd
-        + target.hints.cash_reserve_ratio * base
-        + _committed_usd(snapshot.open_orders, quotes, rules)
-    )
-    funding = fund(buys, cash - reserve, rules)
+    unit = base if target.mode is TargetMode.WEIGHT else _DOLLAR
+    sells, buys, kept = _explained(lines, end, unit)
     return OrderPlan(
         capital_base_usd=base,
-        sells=tuple(sells),
-        buys=funding.buys,
-        skipped=tuple(sorted((*skipped, *funding.skipped), key=_symbol)),
-        reserve_usd=reserve,
-        residual_cash_usd=cash - funding.cost_usd,
+        sized_on_usd=end.sized_on_usd,
+        sells=sells,
+        buys=buys,
+        skipped=tuple(sorted((*idle, *kept), key=_symbol)),
+        reserve_usd=end.terms.reserve_usd,
+        residual_cash_usd=end.cash_usd,
+        fees_usd=end.fees_usd,
+        rounding=policy.rounding,
     )
 
 
-def _size(
-    managed: Iterable[str],
-    wanted: Mapping[str, PortfolioTarget],
+def _lines(
+    target: TargetPortfolio,
     held: Mapping[str, Decimal],
     quotes: Mapping[str, Quote],
+    rules: TradingRules,
+    working: Mapping[str, Decimal],
     *,
-    scale: Scale,
     untouchable: Mapping[str, Skipped],
-) -> tuple[list[Leg], list[Leg], list[Skipped]]:
-    sells: list[Leg] = []
-    buys: list[Leg] = []
-    skipped: list[Skipped] = []
-    for symbol in sorted(managed):
+) -> tuple[list[Line], list[Skipped]]:
+    """Divide the managed symbols: those that may be traded, and those that are not looked at."""
+    wishes = {each.symbol: each for each in target.targets}
+    lines: list[Line] = []
+    idle: list[Skipped] = []
+    for symbol in sorted(target.managed):
+        wish, shares = wishes.get(symbol), held.get(symbol, ZERO)
+        ordered = working.get(symbol, ZERO)
         if symbol in untouchable:
-            skipped.append(untouchable[symbol])
-        elif symbol not in wanted and symbol not in held:
-            skipped.append(Skipped(symbol, ReasonCode.AT_TARGET, "not held, not wanted"))
+            idle.append(untouchable[symbol])
+        elif shares or (wish is not None and wish.amount):
+            lines.append(Line.of(quotes[symbol], wish, shares, ordered, rules))
+        elif ordered:
+            detail = f"not wanted, {ordered:+f} on order"
+            idle.append(Skipped(symbol, ReasonCode.ORDER_WORKING, detail))
         else:
-            target = wanted.get(symbol)
-            sized = size_order(symbol, target, held.get(symbol, ZERO), quotes[symbol], scale)
-            if isinstance(sized, Skipped):
-                skipped.append(sized)
-            elif sized.side is Side.SELL:
-                sells.append(sized)
-            else:
-                buys.append(sized)
+            idle.append(Skipped(symbol, ReasonCode.AT_TARGET, "not held, not wanted"))
+    return lines, idle
+
+
+def _terms(
+    target: TargetPortfolio, rules: TradingRules, policy: CapitalPolicy, committed_usd: Decimal
+) -> Callable[[Decimal], Terms]:
+    hints, weights = target.hints, target.mode is TargetMode.WEIGHT
+
+    def terms(base_usd: Decimal) -> Terms:
+        return Terms(
+            unit_usd=base_usd if weights else _DOLLAR,
+            lot_shares=rules.lot_shares,
+            band_usd=hints.rebalance_threshold_ratio * base_usd,
+            to_edge=hints.band_trades_to is BandGoal.EDGE,
+            least_trade_usd=max(hints.min_trade_usd, rules.minimum_notional_usd),
+            least_exit_usd=rules.minimum_notional_usd,
+            reserve_usd=policy.cash_floor_usd + hints.cash_reserve_ratio * base_usd + committed_usd,
+            buy_only=hints.buy_only,
+            nearest=policy.rounding is Rounding.NEAREST,
+        )
+
+    return terms
+
+
+def _base_after(
+    base_usd: Decimal,
+    snapshot: PortfolioSnapshot,
+    universe: frozenset[str],
+    quotes: Mapping[str, Quote],
+    policy: CapitalPolicy,
+) -> Callable[[Decimal, Decimal], Decimal] | None:
+    """Return how fees lower the capital base, where they do.
+
+    A run that was cut off keeps its base, a plain floor knows no fees, and an account below its
+    cash floor has no cash that could pay them.
+    """
+    floor, limit = policy.cash_floor_usd, policy.capital_limit_usd
+    if (
+        policy.pinned_base_usd is not None
+        or policy.rounding is Rounding.FLOOR
+        or snapshot.account.usable_cash_usd < floor
+    ):
+        return None
+    whole = base_usd  # without the limit
+    if limit is not None:
+        whole = capital_base(snapshot, universe, quotes, replace(policy, capital_limit_usd=None))
+
+    def base_after(cash_usd: Decimal, fees_usd: Decimal) -> Decimal:
+        # A sale may cost more than it brings; what lacks to the floor then does not count twice.
+        left = whole - fees_usd + max(ZERO, floor - cash_usd)
+        return left if limit is None else min(limit, left)
+
+    return base_after
+
+
+def _explained(
+    lines: Iterable[Line], end: Steady, unit_usd: Decimal
+) -> tuple[tuple[Leg, ...], tuple[Leg, ...], list[Skipped]]:
+    """Return the sells, the buys and what is left alone, each with its reason."""
+    sells: list[Leg] = []
+    buys: list[tuple[Decimal, Leg]] = []
+    skipped: list[Skipped] = []
+    for line, after, wish in zip(lines, end.shares, end.wishes, strict=True):
+        if after > line.shares:
+            buys.append((line.gap_usd(line.shares, unit_usd), _leg(line, after, wish, unit_usd)))
+        elif after < line.shares:
+            sells.append(_leg(line, after, wish, unit_usd))
+        else:
+            detail = wish.detail or explain(line, after, end.terms, wish.code)
+            skipped.append(Skipped(line.quote.symbol, wish.code, detail))
     # Sorting is stable, so equal sizes stay in the order of their symbols.
     sells.sort(key=_notional_usd, reverse=True)
-    buys.sort(key=_shortfall_usd, reverse=True)
-    return sells, buys, skipped
+    buys.sort(key=_first, reverse=True)
+    return tuple(sells), tuple(leg for _, leg in buys), skipped
 
 
-def _shortfall_usd(leg: Leg) -> Decimal:
-    return leg.target_usd - leg.current_usd
-
-
-def _scale(target: TargetPortfolio, base: Decimal, rules: TradingRules) -> Scale:
-    hints = target.hints
-    return Scale(
-        unit_usd=base if target.mode is TargetMode.WEIGHT else _DOLLAR,
-        lot_shares=rules.lot_shares,
-        band_usd=hints.rebalance_threshold_ratio * base,
-        least_trade_usd=max(hints.min_trade_usd, rules.minimum_notional_usd),
-        least_exit_usd=rules.minimum_notional_usd,
-        buy_only=hints.buy_only,
+def _leg(line: Line, after: Decimal, wish: Wish, unit_usd: Decimal) -> Leg:
+    price, current = line.price_usd, line.shares
+    if line.working_shares:
+        current -= line.working_shares
+    target_usd = line.amount * unit_usd
+    exact = target_usd / price
+    buys, limited_by = after > line.shares, None
+    if after < exact if buys else after > exact:
+        limited_by = _limit(line, exact - after, wish.code)
+    return Leg(
+        line.quote.symbol,
+        _BUY if buys else _SELL,
+        abs(after - line.shares),
+        price,
+        line.quote.at,
+        target_usd,
+        current * price,
+        after + wish.short_shares,
+        current,
+        exact,
+        limited_by,
+        () if line.target is None else line.target.contributors,
+        line.working_shares,
     )
 
 
-def _untouchable(
-    orders: Iterable[BrokerOrder], blocked: Mapping[str, ReasonCode]
-) -> dict[str, Skipped]:
-    untouchable: dict[str, Skipped] = {}
-    # Foreign orders are written last: they are the stronger reason where a symbol has both.
-    for order in sorted(orders, key=lambda each: (each.client_id is None, each.broker_order_id)):
-        if not order.status.is_final:
-            ours = order.client_id is not None
-            code = ReasonCode.ORDER_UNRESOLVED if ours else ReasonCode.FOREIGN_ORDER
-            detail = f"working: {order.side.value} {order.quantity:f} as {order.broker_order_id}"
-            untouchable[order.symbol] = Skipped(order.symbol, code, detail)
-    for symbol, code in blocked.items():
-        untouchable[symbol] = Skipped(symbol, code, code.meaning)
-    return untouchable
-
-
-def _proceeds_usd(sells: Iterable[Leg], rules: TradingRules) -> Decimal:
-    return sum(
-        (leg.notional_usd - rules.fees.fee(leg.quantity, leg.price_usd) for leg in sells), ZERO
-    )
-
-
-def _committed_usd(
-    orders: Iterable[BrokerOrder], quotes: Mapping[str, Quote], rules: TradingRules
-) -> Decimal:
-    """Return what working purchases may still cost, as far as their symbols have a quote."""
-    return sum(
-        (
-            budget(order.quantity - order.filled_quantity, quotes[order.symbol].price_usd, rules)
-            for order in orders
-            if order.side is Side.BUY and not order.status.is_final and order.symbol in quotes
-        ),
-        ZERO,
-    )
+def _limit(line: Line, missing: Decimal, code: ReasonCode) -> ReasonCode | None:
+    """Say why a leg stops short of its exact target by `missing` shares; None for rounding."""
+    if code is not _AT_TARGET and code is not ReasonCode.BELOW_LOT:
+        return code
+    if abs(missing) * line.price_usd >= line.lot_usd:
+        return ReasonCode.FEES
+    return None if code is _AT_TARGET else code
 
 
 def _no_capital(snapshot: PortfolioSnapshot, policy: CapitalPolicy) -> InputError:

@@ -17,7 +17,7 @@ from werkzeug.exceptions import InternalServerError
 
 from quant_platform_kit import __version__
 from quant_platform_kit.contracts import CycleReport, CycleRequest, Outcome, canonical, decode
-from quant_platform_kit.errors import ContractError, PlatformError, ReasonCode, SlotBusy
+from quant_platform_kit.errors import ContractError, PlatformError, ReasonCode, SlotBusy, StopAndTell
 from quant_platform_kit.service._logging import configure_logging
 from quant_platform_kit.settings import Settings, load_settings
 
@@ -142,6 +142,8 @@ def _refusal(error: PlatformError) -> Response:
         status = HTTPStatus.CONFLICT
     elif isinstance(error, ContractError):
         status = HTTPStatus.BAD_REQUEST
+    elif isinstance(error, StopAndTell):  # the store failed: nobody knows here what was sent
+        status = HTTPStatus.INTERNAL_SERVER_ERROR
     else:
         status = HTTPStatus.SERVICE_UNAVAILABLE
     return _answer({"error": {"code": error.code, "message": error.message}}, status)

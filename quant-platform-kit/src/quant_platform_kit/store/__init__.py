@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quant_platform_kit.store._disk import passing_disk
 from quant_platform_kit.store._files import replace_text
 from quant_platform_kit.store._lease import AccountLease
 from quant_platform_kit.store._runs import RunBook, RunFrame
@@ -15,6 +16,7 @@ from quant_platform_kit.store._tables import (
     fills,
     gate,
     holdings,
+    leases,
     locks,
     metadata,
     orders,
@@ -39,10 +41,12 @@ __all__ = [
     "fills",
     "gate",
     "holdings",
+    "leases",
     "locks",
     "metadata",
     "orders",
     "outbox",
+    "passing_disk",
     "pauses",
     "peaks",
     "reconciliations",

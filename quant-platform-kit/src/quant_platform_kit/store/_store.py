@@ -1,17 +1,18 @@
-"""One database of one mode: opening, transactions, and the scratch copy a dry run works on."""
+"""One database of one account and mode: opening, transactions, and a dry run's scratch copy."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
-from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, insert, select
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import Connection, Engine, Table, insert, select
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 
-from quant_platform_kit.errors import ReasonCode, TransientError
+from quant_platform_kit.errors import ReasonCode, RefuseRun, StopAndTell, TransientError
+from quant_platform_kit.store import _postgresql, _schema, _sqlite
 from quant_platform_kit.store._tables import (
     bias,
     cash,
@@ -25,6 +26,7 @@ from quant_platform_kit.store._tables import (
     pauses,
     peaks,
     runs,
+    transactions,
 )
 
 # What a dry run starts from: what is held, what may still be working, and whether trading is on.
@@ -34,6 +36,7 @@ _SEED: tuple[Table, ...] = (
     fills,
     holdings,
     cash,
+    transactions,
     daily,
     locks,
     gate,
@@ -42,55 +45,154 @@ _SEED: tuple[Table, ...] = (
     peaks,
 )
 
+_FAULTS = (OperationalError, InternalError, InterfaceError)
+"""What a database raises when it cannot serve; anything else is a defect of ours."""
+
 
 class Store:
-    """The platform's memory: SQLite in one file, every commit on disk before it returns.
+    """The platform's memory of one account in one mode; every commit is kept before it returns.
+
+    A file of SQLite (`open`) or a schema of a PostgreSQL database (`connect`). Both hold the same
+    tables and refuse the same rows.
 
     Parameters
     ----------
     engine : Engine
-        An SQLAlchemy engine whose tables exist; `Store.open` makes one.
+        An SQLAlchemy engine whose tables exist.
+    name : str
+        What messages call the store: the file's or the schema's name.
+    path : Path, optional
+        The file; None for PostgreSQL.
     read_only : bool
         Whether the engine refuses to write.
     """
 
-    def __init__(self, engine: Engine, *, read_only: bool = False) -> None:
+    def __init__(
+        self, engine: Engine, name: str, *, path: Path | None = None, read_only: bool = False
+    ) -> None:
         self.engine = engine
+        self.name = name
+        self.path = path
         self.read_only = read_only
+        self._bound = threading.local()
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False) -> Self:
-        """Open the store in `path`, creating file and tables unless `read_only`.
+        """Open the store in the file `path`; unless `read_only`, create it or bring it up to date.
 
         Raises
         ------
         TransientError
             When the file cannot be opened; nothing was sent to the broker.
+        RefuseRun
+            ``STORE_NEWER``, when a newer version of the platform wrote it.
         """
-        engine = create_engine(_url(path, read_only=read_only), connect_args={"timeout": 10})
-        store = cls(engine, read_only=read_only)
         try:
-            if not read_only:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                event.listen(engine, "connect", _durable)
-                metadata.create_all(engine)
-            with store.begin() as connection:
-                connection.execute(select(gate.c.mode))
-        except (DatabaseError, OSError) as error:
-            engine.dispose()
-            cause = error.orig if isinstance(error, DatabaseError) else error.strerror
-            raise TransientError(
-                f"The store {path.name} cannot be opened ({cause}); no order was sent. "
-                "Check that the state folder exists, is writable and has space.",
-                code=ReasonCode.STORE_UNAVAILABLE,
-            ) from error
+            engine = _sqlite.engine(path, read_only=read_only)
+        except OSError as error:
+            raise _unopenable(path.name, error.strerror or type(error).__name__) from error
+        store = cls(engine, path.name, path=path, read_only=read_only)
+        store._prepare()
         return store
+
+    @classmethod
+    def connect(cls, url: str, name: str, *, read_only: bool = False) -> Self:
+        """Open the store in the schema `name` of a PostgreSQL database.
+
+        Parameters
+        ----------
+        url : str
+            Address with user and password; no message repeats it.
+        name : str
+            Lower-case letters, digits and underscores.
+
+        Raises
+        ------
+        SettingsError
+            When the address cannot be read or the driver is not installed.
+        TransientError, RefuseRun
+            As `open`.
+        """
+        store = cls(_postgresql.engine(url, name, read_only=read_only), name, read_only=read_only)
+        store._prepare()
+        return store
+
+    @classmethod
+    def exists(cls, url: str, name: str) -> bool:
+        """Tell whether the database has a schema `name`.
+
+        Raises
+        ------
+        SettingsError, TransientError
+            As `connect`.
+        """
+        store = cls(_postgresql.engine(url, name, read_only=True), name, read_only=True)
+        try:
+            with store.engine.begin() as connection:
+                return _postgresql.has_schema(connection, name)
+        except DBAPIError as error:
+            raise _unopenable(name, _postgresql.cause(error)) from None
+        finally:
+            store.close()
+
+    def _prepare(self) -> None:
+        try:
+            with self._preparing() as connection:
+                if self.read_only:
+                    _schema.require_current(connection, self.name)
+                else:
+                    _schema.upgrade(connection, self.name)
+        except DBAPIError as error:
+            self.engine.dispose()
+            raise _unopenable(self.name, self._cause(error)) from None
+        except RefuseRun:
+            self.engine.dispose()
+            raise
+
+    @contextmanager
+    def _preparing(self) -> Iterator[Connection]:
+        """Open a transaction in which nobody else prepares the store."""
+        with self.engine.connect() as connection:
+            if self.path is None:
+                # Who waited for another one's migrations must see them.
+                connection.execution_options(isolation_level="READ COMMITTED")
+            with connection.begin():
+                if self.path is None and not self.read_only:
+                    _postgresql.make_schema(connection, self.name)
+                yield connection
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
-        """Open a transaction: committed on a normal exit, undone on an exception."""
-        with self.engine.begin() as connection:
-            yield connection
+        """Open a transaction: committed on a normal exit, undone on an exception.
+
+        While a lease is held, on the session that holds it: what lost its lease cannot write.
+
+        Raises
+        ------
+        StopAndTell
+            ``STORE_UNAVAILABLE``, when the database fails; nothing of the transaction is kept.
+        """
+        bound: Connection | None = getattr(self._bound, "connection", None)
+        if bound is not None and bound.invalidated:
+            raise self._failed("the session that held the account's lease was lost")
+        try:
+            if bound is None:
+                with self.engine.begin() as connection:
+                    yield connection
+            else:
+                with bound.begin():
+                    yield bound
+        except _FAULTS as error:
+            raise self._failed(self._cause(error)) from None
+
+    @contextmanager
+    def bound_to(self, connection: Connection) -> Iterator[None]:
+        """Make every transaction of this thread use `connection` for the block."""
+        self._bound.connection = connection
+        try:
+            yield
+        finally:
+            self._bound.connection = None
 
     def clear(self) -> None:
         """Forget everything; only a dry run's scratch store is ever cleared."""
@@ -110,18 +212,22 @@ class Store:
         """Release every connection."""
         self.engine.dispose()
 
+    def _failed(self, cause: str) -> StopAndTell:
+        return StopAndTell(
+            f"The store {self.name} failed ({cause}). What it committed before stands, and no "
+            "order was sent without its row. Check the store's disk or database, then run again: "
+            "the next run first looks up every unfinished order at the broker.",
+            code=ReasonCode.STORE_UNAVAILABLE,
+        )
 
-def _url(path: Path, *, read_only: bool) -> URL:
-    # SQLite reads the name as a URI: a '?', '#' or '%' of the path must not be taken for its parts.
-    mode = "ro" if read_only else "rwc"
-    return URL.create(
-        "sqlite", database=f"file:{quote(str(path))}", query={"mode": mode, "uri": "true"}
+    def _cause(self, error: DBAPIError) -> str:
+        # PostgreSQL's own words name hosts and users, which belong to the address.
+        return _postgresql.cause(error) if self.path is None else str(error.orig)
+
+
+def _unopenable(name: str, cause: str) -> TransientError:
+    return TransientError(
+        f"The store {name} cannot be opened ({cause}); no order was sent. "
+        "Check that the state folder or the database exists, is writable and has space.",
+        code=ReasonCode.STORE_UNAVAILABLE,
     )
-
-
-def _durable(connection: object, _record: object) -> None:
-    cursor = connection.cursor()  # type: ignore[attr-defined]  # the DBAPI has no shared type
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()

@@ -1,13 +1,20 @@
-"""Every table, and the column types that keep money exact and times aware."""
+"""Every table, and the column types that keep money exact and times aware.
+
+A change here needs a migration: ``python quant-platform-kit/scripts/write_migration.py``.
+Amounts and instants are text in the database, so their sums and comparisons are made in Python.
+No text has a length: PostgreSQL would refuse what SQLite keeps.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     Boolean,
+    CheckConstraint,
     Column,
     ForeignKey,
     Integer,
@@ -19,16 +26,27 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from quant_platform_kit.contracts import OrderStatus, Side
+
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
-metadata = MetaData()
+# Every constraint has a name, on which a later migration can lay its hand.
+metadata = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s_ix",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fk",
+        "pk": "%(table_name)s_pk",
+        "uq": "%(table_name)s_%(column_0_N_name)s_uq",
+        "ck": "%(table_name)s_%(constraint_name)s",
+    }
+)
 
 
 class Exact(TypeDecorator[Decimal]):
     """A Decimal stored as its own text: no binary float ever touches money or shares."""
 
-    impl = String(64)
+    impl = String()
     cache_ok = True
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (the ORM's signature)
@@ -43,7 +61,7 @@ class Exact(TypeDecorator[Decimal]):
 class Instant(TypeDecorator[datetime]):
     """An aware UTC datetime stored as ISO text, which sorts by time in every database."""
 
-    impl = String(32)
+    impl = String()
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (the ORM's signature)
@@ -58,7 +76,7 @@ class Instant(TypeDecorator[datetime]):
 class Day(TypeDecorator[date]):
     """A session's date, stored as ISO text."""
 
-    impl = String(10)
+    impl = String()
     cache_ok = True
 
     def process_bind_param(self, value: date | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (the ORM's signature)
@@ -70,50 +88,80 @@ class Day(TypeDecorator[date]):
         return None if value is None else date.fromisoformat(value)
 
 
+def _above_zero(column: str) -> CheckConstraint:
+    return CheckConstraint(f"CAST({column} AS NUMERIC) > 0", name=f"{column}_above_zero")
+
+
+def _not_negative(column: str) -> CheckConstraint:
+    return CheckConstraint(f"CAST({column} AS NUMERIC) >= 0", name=f"{column}_not_negative")
+
+
+def _one_of(column: str, values: Iterable[str]) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
+
+
 runs = Table(
     "runs",
     metadata,
-    Column("run_key", String(120), primary_key=True),
+    Column("run_key", String, primary_key=True),
     Column("attempt", Integer, nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("frame", Text),  # decisions and capital base, so that a resumed run keeps them
     Column("consumed", Boolean, nullable=False),
     Column("finished_at", Instant),
     Column("report", Text),
+    CheckConstraint("attempt > 0", name="attempt_above_zero"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("account", String, primary_key=True),  # one lease of an account, or none
+    Column("holder", String, nullable=False),
+    Column("since", Instant, nullable=False),
 )
 
 orders = Table(
     "orders",
     metadata,
-    Column("client_id", String(40), primary_key=True),
-    Column("run_key", String(120), ForeignKey("runs.run_key"), nullable=False, index=True),
+    Column("client_id", String, primary_key=True),
+    Column("run_key", String, ForeignKey("runs.run_key"), nullable=False, index=True),
     Column("number", Integer, nullable=False),  # of this symbol in this run
     Column("position", Integer, nullable=False),  # in the order of submission
-    Column("symbol", String(32), nullable=False),
-    Column("side", String(4), nullable=False),
+    Column("symbol", String, nullable=False),
+    Column("side", String, nullable=False),
     Column("quantity", Exact, nullable=False),
-    Column("status", String(12), nullable=False, index=True),
-    Column("broker_order_id", String(64)),
-    Column("code", String(32)),
+    Column("status", String, nullable=False, index=True),
+    Column("broker_order_id", String),
+    Column("code", String),
     Column("detail", Text, nullable=False),
     Column("leg", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     UniqueConstraint("run_key", "symbol", "number", name="one_order_per_number"),
+    _one_of("side", Side),
+    _one_of("status", OrderStatus),
+    _above_zero("quantity"),
+    CheckConstraint("number >= 0 AND position >= 0", name="counted_from_zero"),
 )
 
 fills = Table(
     "fills",
     metadata,
-    Column("fill_id", String(64), primary_key=True),  # the broker's: a duplicate cannot be booked
-    Column("client_id", String(40), ForeignKey("orders.client_id"), nullable=False, index=True),
-    Column("broker_order_id", String(64), nullable=False),
-    Column("symbol", String(32), nullable=False),
-    Column("side", String(4), nullable=False),
+    Column("fill_id", String, primary_key=True),  # the broker's: a duplicate cannot be booked
+    Column("client_id", String, ForeignKey("orders.client_id"), nullable=False, index=True),
+    Column("broker_order_id", String, nullable=False),
+    Column("symbol", String, nullable=False),
+    Column("side", String, nullable=False),
     Column("quantity", Exact, nullable=False),
     Column("price_usd", Exact, nullable=False),
     Column("fee_usd", Exact, nullable=False),
     Column("at", Instant, nullable=False),
+    _one_of("side", Side),
+    _above_zero("quantity"),
+    _above_zero("price_usd"),
+    _not_negative("fee_usd"),
 )
 
 # The ledger: who owns which shares and which dollars, and everything that moved them.
@@ -121,55 +169,62 @@ fills = Table(
 holdings = Table(
     "holdings",
     metadata,
-    Column("sleeve", String(64), primary_key=True),
-    Column("symbol", String(32), primary_key=True),
+    Column("sleeve", String, primary_key=True),
+    Column("symbol", String, primary_key=True),
     Column("quantity", Exact, nullable=False),
     Column("cost_usd", Exact, nullable=False),
+    _above_zero("quantity"),
 )
 
 cash = Table(
     "cash",
     metadata,
-    Column("sleeve", String(64), primary_key=True),
+    Column("sleeve", String, primary_key=True),
     Column("amount_usd", Exact, nullable=False),
 )
+
+_KINDS = ("buy", "sell", "dividend", "fee", "interest", "transfer", "adoption", "split")
 
 transactions = Table(
     "transactions",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("at", Instant, nullable=False),
-    Column("run_key", String(120)),
-    Column("sleeve", String(64), nullable=False, index=True),
-    Column("kind", String(12), nullable=False),
-    Column("symbol", String(32)),
-    Column("quantity", Exact, nullable=False),
+    Column("run_key", String),
+    Column("sleeve", String, nullable=False, index=True),
+    Column("kind", String, nullable=False),
+    Column("symbol", String),
+    Column("quantity", Exact, nullable=False),  # what it does to the holding, and to its cost:
+    Column("cost_usd", Exact, nullable=False),
     Column("price_usd", Exact),
     Column("amount_usd", Exact, nullable=False),  # what it does to the sleeve's cash
     Column("fee_usd", Exact, nullable=False),
     Column("realised_usd", Exact, nullable=False),
-    Column("fill_id", String(64)),
+    Column("fill_id", String, ForeignKey("fills.fill_id")),
     Column("note", Text, nullable=False),
     UniqueConstraint("fill_id", "sleeve", name="one_booking_per_fill_and_sleeve"),
+    _one_of("kind", _KINDS),
+    _not_negative("fee_usd"),
 )
 
 daily = Table(
     "daily",
     metadata,
     Column("session", Day, primary_key=True),
-    Column("sleeve", String(64), primary_key=True),
+    Column("sleeve", String, primary_key=True),
     Column("equity_usd", Exact, nullable=False),
     Column("cash_usd", Exact, nullable=False),
     Column("realised_usd", Exact, nullable=False),
     Column("unrealised_usd", Exact, nullable=False),
+    Column("flow_usd", Exact, nullable=False),  # came less went since the first day, not earned
     Column("positions", Text, nullable=False),
 )
 
 locks = Table(
     "locks",
     metadata,
-    Column("symbol", String(32), primary_key=True),
-    Column("code", String(32), nullable=False),
+    Column("symbol", String, primary_key=True),
+    Column("code", String, nullable=False),
     Column("detail", Text, nullable=False),
     Column("since", Instant, nullable=False),
 )
@@ -178,7 +233,7 @@ reconciliations = Table(
     "reconciliations",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("run_key", String(120)),
+    Column("run_key", String),
     Column("at", Instant, nullable=False),
     Column("result", Text, nullable=False),
 )
@@ -188,9 +243,9 @@ reconciliations = Table(
 gate = Table(
     "gate",
     metadata,
-    Column("name", String(16), primary_key=True),
-    Column("mode", String(12), nullable=False),
-    Column("who", String(64), nullable=False),
+    Column("name", String, primary_key=True),
+    Column("mode", String, nullable=False),
+    Column("who", String, nullable=False),
     Column("why", Text, nullable=False),
     Column("since", Instant, nullable=False),
     Column("until", Instant),
@@ -199,8 +254,8 @@ gate = Table(
 pauses = Table(
     "pauses",
     metadata,
-    Column("strategy", String(64), primary_key=True),
-    Column("who", String(64), nullable=False),
+    Column("strategy", String, primary_key=True),
+    Column("who", String, nullable=False),
     Column("why", Text, nullable=False),
     Column("since", Instant, nullable=False),
 )
@@ -208,9 +263,9 @@ pauses = Table(
 bias = Table(
     "bias",
     metadata,
-    Column("name", String(16), primary_key=True),
-    Column("value", String(32), nullable=False),  # as it was given: an invalid one must be seen
-    Column("who", String(64), nullable=False),
+    Column("name", String, primary_key=True),
+    Column("value", String, nullable=False),  # as it was given: an invalid one must be seen
+    Column("who", String, nullable=False),
     Column("why", Text, nullable=False),
     Column("at", Instant, nullable=False),
 )
@@ -218,8 +273,8 @@ bias = Table(
 peaks = Table(
     "peaks",
     metadata,
-    Column("name", String(64), primary_key=True),
-    Column("equity_usd", Exact, nullable=False),
+    Column("name", String, primary_key=True),
+    Column("profit_usd", Exact, nullable=False),  # not equity: deposits are no gain
     Column("at", Instant, nullable=False),
 )
 
@@ -230,33 +285,33 @@ audit = Table(
     metadata,
     Column("seq", Integer, primary_key=True),
     Column("at", Instant, nullable=False),
-    Column("who", String(64), nullable=False),
-    Column("action", String(32), nullable=False),
+    Column("who", String, nullable=False),
+    Column("action", String, nullable=False),
     Column("payload", Text, nullable=False),
-    Column("previous_sha256", String(64), nullable=False),
-    Column("sha256", String(64), nullable=False, unique=True),
+    Column("previous_sha256", String, nullable=False),
+    Column("sha256", String, nullable=False, unique=True),
 )
 
 evidence = Table(
     "evidence",
     metadata,
     Column("seq", Integer, primary_key=True),
-    Column("run_key", String(120), nullable=False, index=True),
-    Column("kind", String(16), nullable=False),
-    Column("key", String(160), nullable=False, index=True),
+    Column("run_key", String, nullable=False, index=True),
+    Column("kind", String, nullable=False),
+    Column("key", String, nullable=False, index=True),
     Column("payload", Text, nullable=False),
-    Column("previous_sha256", String(64), nullable=False),
-    Column("sha256", String(64), nullable=False, unique=True),
+    Column("previous_sha256", String, nullable=False),
+    Column("sha256", String, nullable=False, unique=True),
 )
 
 outbox = Table(
     "outbox",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("run_key", String(120), nullable=False),
+    Column("run_key", String, nullable=False),
     Column("attempt", Integer, nullable=False),
-    Column("channel", String(64), nullable=False),  # a digest of the address, never the address
-    Column("language", String(8), nullable=False),
+    Column("channel", String, nullable=False),  # a digest of the address, never the address
+    Column("language", String, nullable=False),
     Column("title", Text, nullable=False),
     Column("body", Text, nullable=False),
     Column("sent_at", Instant),

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from quant_platform_kit.contracts import (
-    Decision,
     ExecutionMode,
     ProfileStatus,
+    Role,
     StrategyManifest,
     digest,
 )
 from quant_platform_kit.errors import ReasonCode, RefuseRun
-from quant_platform_kit.strategy._contract import StrategyConfig, StrategyContext
+from quant_platform_kit.strategy._answer import Decide
+from quant_platform_kit.strategy._contract import StrategyConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Strategy:
     module_name: str
     config: StrategyConfig
     manifest: StrategyManifest
-    decide: Callable[[StrategyContext], Decision | Awaitable[Decision]]
+    decide: Decide
 
     @property
     def config_sha256(self) -> str:
@@ -56,13 +57,19 @@ _ALLOWED: Final[Mapping[ExecutionMode, frozenset[ProfileStatus]]] = {
 
 
 def require_allowed(manifest: StrategyManifest, mode: ExecutionMode) -> None:
-    """Refuse a mode that the profile has not been promoted to.
+    """Refuse a mode that the profile has not been promoted to; an example is never promoted.
 
     Raises
     ------
     RefuseRun
         ``PROFILE_NOT_ENABLED``.
     """
+    if manifest.role is Role.EXAMPLE and mode is not ExecutionMode.DRY_RUN:
+        raise RefuseRun(
+            f"Profile {manifest.profile} is an example and may not run in {mode.value}; examples "
+            "may run in dry_run only. Nothing was traded. Choose another mode or profile.",
+            code=ReasonCode.PROFILE_NOT_ENABLED,
+        )
     if manifest.status not in _ALLOWED[mode]:
         modes = ", ".join(m.value for m, allowed in _ALLOWED.items() if manifest.status in allowed)
         raise RefuseRun(

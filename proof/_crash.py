@@ -1,0 +1,249 @@
+"""Crash enumeration: a death at every moment of a run, crossed with every fault of the broker."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
+
+from proof._account import FIRST_SESSION, Ground, SleeveScript, TrialAccount, market_of
+from proof._account import sessions_from
+from proof._far_side import Killed, Strike, Trouble
+from proof._invariants import (
+    Broken,
+    check_books,
+    check_far_side,
+    check_report,
+    check_slot,
+    filled_by_order,
+    require,
+)
+from quant_platform_kit.contracts import CycleReport, Decision, Outcome, Side
+from quant_platform_kit.strategy import StrategyContext
+
+SETUP, SESSION = sessions_from(FIRST_SESSION, 2)
+SYMBOLS: Final = ("SIM_A", "SIM_B", "SIM_C", "SIM_D", "SIM_E")
+_MARKET: Final = {
+    "SIM_A": [100.0, 103.17],
+    "SIM_B": [50.0, 47.91],
+    "SIM_C": [20.0, 20.33],
+    "SIM_D": [10.0, 10.07],
+    "SIM_E": [31.0, 29.59],
+}
+_ATTEMPTS: Final = 3
+_LOT: Final = Decimal(1)
+
+# What is held before and wished for after; the number of symbols that differ is that of the legs.
+PLANS: Final[Mapping[int, tuple[dict[str, float], dict[str, float]]]] = {
+    1: ({}, {"SIM_A": 0.9}),
+    2: ({"SIM_A": 0.9}, {"SIM_B": 0.95}),
+    3: ({"SIM_A": 0.5, "SIM_B": 0.4}, {"SIM_B": 0.1, "SIM_C": 0.85}),
+    4: (
+        {"SIM_A": 0.4, "SIM_B": 0.3, "SIM_C": 0.2},
+        {"SIM_B": 0.1, "SIM_C": 0.5, "SIM_D": 0.4},
+    ),
+    5: (
+        {"SIM_A": 0.4, "SIM_B": 0.5},
+        {"SIM_B": 0.1, "SIM_C": 0.3, "SIM_D": 0.3, "SIM_E": 0.25},
+    ),
+}
+
+HARMLESS: Final = frozenset(Trouble) - {Trouble.REPLY_LOST_BEFORE, Trouble.PARTIAL_THEN_CANCEL}
+"""Faults that take no share away: the book in the end is the undisturbed one, exactly."""
+
+Trades = dict[tuple[str, Side], Decimal]
+
+
+@dataclass(slots=True)
+class CrashCount:
+    """What was tried and what came of it."""
+
+    cases: int = 0
+    deaths: int = 0
+    moments: int = 0
+    exact: int = 0
+    within: int = 0
+    halts: Counter[str] = field(default_factory=Counter)
+    broken: list[str] = field(default_factory=list)
+
+    def add(self, other: CrashCount) -> None:
+        """Add what another part of the enumeration counted."""
+        self.cases += other.cases
+        self.deaths += other.deaths
+        self.moments = max(self.moments, other.moments)
+        self.exact += other.exact
+        self.within += other.within
+        self.halts.update(other.halts)
+        self.broken += other.broken
+
+
+@dataclass(frozen=True, slots=True)
+class CrashTask:
+    """The part of the enumeration with one plan and one fault.
+
+    Parameters
+    ----------
+    legs : int
+    trouble : Trouble
+    strikes : tuple of int or None
+        On which occasions the fault strikes, one after the other; None means on every one.
+    stride : int
+        Tries every `stride`-th moment, beginning with another one for each strike.
+    """
+
+    legs: int
+    trouble: Trouble
+    strikes: tuple[int | None, ...] = (None,)
+    stride: int = 1
+
+
+def tasks(*, long: bool) -> tuple[CrashTask, ...]:
+    """Return the whole enumeration, or the one that fits into a coffee break."""
+    found = []
+    for legs in PLANS:
+        for trouble in Trouble:
+            if trouble is Trouble.NONE:
+                found.append(CrashTask(legs, trouble))
+                continue
+            occasions: tuple[int | None, ...] = (*range(1, max(legs, 4) + 1), None)
+            stride = 1 if long else 3 * len(occasions)
+            found.append(CrashTask(legs, trouble, occasions, stride))
+    return tuple(found)
+
+
+def enumerate_crashes(task: CrashTask) -> CrashCount:
+    """Try every death of a task."""
+    ground, count = Ground(), CrashCount()
+    try:
+        trial = _Trial(ground, task)
+        for index, nth in enumerate(task.strikes):
+            death = 1 + index * 3 % task.stride
+            while trial.case(nth, death, count):
+                death += task.stride
+            trial.case(nth, None, count)
+    finally:
+        ground.close()
+    return count
+
+
+class _Trial:
+    def __init__(self, ground: Ground, task: CrashTask) -> None:
+        self._ground = ground
+        self._task = task
+        self._market = market_of(_MARKET)
+        before, after = PLANS[task.legs]
+        answers = {SETUP: Decision.weights(before), SESSION: Decision.weights(after)}
+
+        def script(context: StrategyContext) -> Decision:
+            return answers[context.session]
+
+        self._sleeve = SleeveScript("first", SYMBOLS, script)
+        ground.restore()
+        account = self._account()
+        account.run(SETUP)
+        self._kept = ground.keep()
+        account = self._account()
+        report = account.run(SESSION).report
+        require(
+            (report.outcome, len(report.orders)) == (Outcome.TRADED, task.legs),
+            f"a plan of {task.legs} legs",
+            report,
+        )
+        self._undisturbed = _trades(account)
+
+    def case(self, nth: int | None, death: int | None, count: CrashCount) -> bool:
+        """Try one death; False when the run was over before it came to it."""
+        self._ground.restore(self._kept)
+        account = self._account()
+        strike = Strike(self._task.trouble, nth)
+        account.far.set(strike)
+        account.restart(death)
+        name = f"{self._task.legs} legs, {self._task.trouble} (occasion {nth}), moment {death}"
+        reports: list[CycleReport] = []
+        try:
+            died = self._live(account, reports)
+            if died is None and death is not None:
+                return False
+            name += f" {died or ''}"
+            count.cases += 1
+            count.deaths += died is not None
+            count.moments = max(count.moments, account.ground.fate.passed)
+            self._recover(account, reports)
+            self._judge(account, reports, count)
+        except Broken as error:
+            count.broken.append(f"{name}: {error}")
+        return True
+
+    def _account(self) -> TrialAccount:
+        return TrialAccount(self._ground, self._market, (self._sleeve,))
+
+    def _live(self, account: TrialAccount, reports: list[CycleReport]) -> str | None:
+        """Run once under the fault; return where it died, None when it lived."""
+        try:
+            reports.append(account.run(SESSION).report)
+        except Killed as death:
+            check_far_side(account)
+            return str(death)
+        check_report(reports[-1])
+        check_far_side(account)
+        return None
+
+    def _recover(self, account: TrialAccount, reports: list[CycleReport]) -> None:
+        """Run again, with the broker well, until the slot is consumed."""
+        for _ in range(_ATTEMPTS):
+            if reports and reports[-1].consumes_slot:
+                return
+            account.far.set()
+            account.restart()
+            reports.append(account.run(SESSION).report)
+            check_report(reports[-1])
+            check_far_side(account)
+
+    def _judge(
+        self, account: TrialAccount, reports: list[CycleReport], count: CrashCount
+    ) -> None:
+        check_books(account)
+        last = reports[-1]
+        check_slot(account.journal().of_run(last.run_key), filled_by_order(account), _LOT)
+        trades = _trades(account)
+        beyond = {
+            key: (quantity, self._undisturbed.get(key, Decimal(0)))
+            for key, quantity in trades.items()
+            if quantity > self._undisturbed.get(key, Decimal(0))
+        }
+        require(not beyond, "never more than the undisturbed run", beyond)
+        if not last.consumes_slot:
+            count.halts[str(last.code)] += 1
+        elif trades == self._undisturbed:
+            count.exact += 1
+        else:
+            require(
+                self._task.trouble not in HARMLESS,
+                "the undisturbed book",
+                (trades, self._undisturbed, [(r.outcome, r.code, r.reason) for r in reports]),
+            )
+            count.within += 1
+
+
+def _trades(account: TrialAccount) -> Trades:
+    traded: Trades = {}
+    for fill in account.fills():
+        key = (fill.symbol, fill.side)
+        traded[key] = traded.get(key, Decimal(0)) + fill.quantity
+    return traded
+
+
+def by_legs(task: CrashTask) -> int:
+    """Return a size to order tasks by, the longest first."""
+    return -task.legs
+
+
+def lines(count: CrashCount) -> Iterator[str]:
+    """Return the figures as text."""
+    halts = ", ".join(f"{code} {times}" for code, times in sorted(count.halts.items())) or "none"
+    yield f"cases {count.cases:,}, deaths {count.deaths:,} at up to {count.moments} moments"
+    yield f"final book exactly the undisturbed one: {count.exact:,}"
+    yield f"less, as the broker allowed: {count.within:,}; named halts: {halts}"
+    yield f"invariants broken: {len(count.broken)}"

@@ -1,0 +1,126 @@
+"""What must be true of an account after every step, however the step ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Final
+
+from proof._account import TrialAccount
+from quant_platform_kit.contracts import CycleReport, OrderStatus, Outcome, Side
+from quant_platform_kit.errors import ReasonCode
+from quant_platform_kit.ledger import Locks
+from quant_platform_kit.orders import JournalOrder
+
+_ZERO: Final = Decimal(0)
+
+
+class Broken(AssertionError):
+    """An invariant does not hold; the message names it and what was found."""
+
+
+def require(holds: object, invariant: str, found: object = "") -> None:
+    """Raise `Broken` unless `holds`."""
+    if not holds:
+        raise Broken(f"{invariant}: {found}")
+
+
+def check_far_side(account: TrialAccount) -> None:
+    """Check what may never happen at the broker, whether or not the platform is alive."""
+    far = account.far
+    twice = [client_id for client_id, times in far.submitted.items() if times > 1]
+    require(not twice, "no order is sent twice", twice)
+    managed = account.managed()
+    strange = [order for order in far.requests if order.symbol not in managed]
+    require(not strange, "only managed symbols are traded", strange)
+    cash = account.truth.account().cash_usd
+    require(cash >= _ZERO, "cash is never negative", cash)
+    refused = [
+        seen.detail
+        for seen in (account.truth.find_order(order.client_id) for order in far.requests)
+        if seen is not None and seen.status is OrderStatus.REJECTED
+    ]
+    require(not refused, "nothing is sent that cash or holdings do not cover", refused)
+
+
+def check_books(account: TrialAccount) -> None:
+    """Check ledger against broker after a run that compared them."""
+    journal, ledger = account.journal(), account.ledger()
+    open_symbols = {order.symbol for order in journal.unfinished()}
+    _check_fills(account)
+    book, held = ledger.quantities(), account.held()
+    apart = {
+        symbol: (held.get(symbol, _ZERO), book.get(symbol, _ZERO))
+        for symbol in book.keys() | held.keys()
+        if book.get(symbol, _ZERO) != held.get(symbol, _ZERO)
+    }
+    unexplained = apart.keys() - open_symbols - Locks(account.store).all().keys()
+    require(not unexplained, "the ledger has the broker's shares", apart)
+    if not open_symbols:
+        ours = sum(ledger.cash().values(), _ZERO)
+        theirs = account.truth.account().cash_usd
+        require(ours == theirs, "the sleeves' cash adds up to the broker's", (ours, theirs))
+
+
+def _check_fills(account: TrialAccount) -> None:
+    journal = account.journal()
+    filled: dict[str, Decimal] = {}
+    for fill in account.fills():
+        if fill.client_id is not None and fill.client_id in account.far.submitted:
+            filled[fill.client_id] = filled.get(fill.client_id, _ZERO) + fill.quantity
+    known = journal.known(list(account.far.submitted))
+    require(
+        known >= account.far.submitted.keys(), "every order is in the journal before it is sent"
+    )
+    unfinished = {order.client_id for order in journal.unfinished()}
+    for client_id in account.far.submitted.keys() - unfinished:
+        booked = journal.booked_quantity(client_id)
+        require(
+            booked == filled.get(client_id, _ZERO),
+            "no fill is lost and none is counted twice",
+            (client_id, filled.get(client_id, _ZERO), booked),
+        )
+
+
+def check_slot(orders: Iterable[JournalOrder], filled: dict[str, Decimal], lot: Decimal) -> None:
+    """Check that all attempts of a slot together traded what one plan wants."""
+    first: dict[str, JournalOrder] = {}
+    total: dict[str, Decimal] = {}
+    for order in orders:
+        began = first.setdefault(order.symbol, order)
+        require(began.side is order.side, "a slot trades a symbol in one direction", order)
+        total[order.symbol] = total.get(order.symbol, _ZERO) + filled.get(order.client_id, _ZERO)
+    for symbol, order in first.items():
+        wanted = abs(order.leg.target_quantity - order.leg.current_quantity)
+        require(
+            total[symbol] <= wanted + lot,
+            "a slot trades no more than one plan wants",
+            (symbol, total[symbol], wanted),
+        )
+
+
+def check_report(report: CycleReport) -> None:
+    """Check that the slot has one outcome with a name."""
+    require(isinstance(report.outcome, Outcome), "every slot has an outcome", report.outcome)
+    require(
+        report.outcome is Outcome.TRADED or report.code is not None,
+        "what is no trade has a code",
+        report.outcome,
+    )
+    require(report.code is not ReasonCode.UNEXPECTED, "no defect", report.reason)
+
+
+def check_frozen(report: CycleReport, sent: Iterable[tuple[str, Side]]) -> None:
+    """Check that nothing was sent in the symbols of a sleeve that keeps what it has."""
+    kept = {symbol for sleeve in report.frozen for symbol in sleeve.symbols}
+    moved = [(symbol, side) for symbol, side in sent if symbol in kept]
+    require(not moved, "a frozen sleeve has no orders", moved)
+
+
+def filled_by_order(account: TrialAccount) -> dict[str, Decimal]:
+    """Return the shares that the broker filled of each of our orders, by client id."""
+    filled: dict[str, Decimal] = {}
+    for fill in account.fills():
+        if fill.client_id is not None:
+            filled[fill.client_id] = filled.get(fill.client_id, _ZERO) + fill.quantity
+    return filled

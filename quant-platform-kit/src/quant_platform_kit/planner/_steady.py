@@ -1,0 +1,251 @@
+"""Holdings that leave nothing to do: sized, paid for, and sized again on what fees leave.
+
+The fees of a plan lower the capital that the next plan sees. A plan made for the capital before
+its fees would be followed by one that sells a share here and there. So lots are sized for the
+capital after the plan's own fees, and the outcome is sized once more: the plan leads to holdings
+that ask for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from quant_platform_kit.contracts import TradingRules
+from quant_platform_kit.errors import ReasonCode
+from quant_platform_kit.planner._line import Line
+from quant_platform_kit.planner._paying import Purchase, afford, least_lots, short_of
+from quant_platform_kit.planner._rounding import Candidate, choose
+from quant_platform_kit.planner._sizing import Terms, Wish, size
+
+_ZERO = Decimal(0)
+_ROUNDS = 12  # two are the rule; each further one corrects a few lots
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """What a plan starts from; money in USD.
+
+    Parameters
+    ----------
+    lines : sequence of Line
+        The symbols that may be traded.
+    cash_usd : Decimal
+        Usable cash.
+    expected_usd : Decimal
+        What sales of ours that are already working will bring.
+    rules : TradingRules
+    terms : callable
+        From a capital base to the terms of sizing.
+    base_usd : Decimal
+        The capital base before any order.
+    base_after : callable or None
+        From the cash and the fees of a plan to the capital base that is left; None where the
+        lots are sized for `base_usd` whatever they cost.
+    """
+
+    lines: Sequence[Line]
+    cash_usd: Decimal
+    expected_usd: Decimal
+    rules: TradingRules
+    terms: Callable[[Decimal], Terms]
+    base_usd: Decimal
+    base_after: Callable[[Decimal, Decimal], Decimal] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """Where a plan leads; money in USD.
+
+    Parameters
+    ----------
+    shares : list of Decimal
+        Of each line, when every order has filled.
+    wishes : list of Wish
+        What each line asks for then: nothing, and why.
+    terms : Terms
+        They sized the last lots.
+    sized_on_usd : Decimal
+        The capital base of those terms.
+    cash_usd, fees_usd : Decimal
+        Cash that is left, and what all orders cost.
+    """
+
+    shares: list[Decimal]
+    wishes: list[Wish]
+    terms: Terms
+    sized_on_usd: Decimal
+    cash_usd: Decimal
+    fees_usd: Decimal
+
+
+def steady(book: Book) -> Steady:
+    """Return the holdings that a plan for `book` leads to."""
+    shares, cash, fees = [line.shares for line in book.lines], book.cash_usd, _ZERO
+    base = sized_on = _first_base(book)
+    terms = sized_with = book.terms(base)
+    wishes: list[Wish] = []
+    traded = False
+    for _ in range(_ROUNDS):
+        wishes = _ask(book, shares, terms, cash)
+        moved = any(wish.shares for wish in wishes)
+        if moved:
+            shares = _fill(book, shares, wishes)
+            cash, fees = _settle(book, shares)
+        if moved or not traded:
+            sized_on, sized_with = base, terms
+        traded = traded or moved
+        left = base if book.base_after is None else book.base_after(cash, fees)
+        if left == base and not moved:
+            break
+        base, terms = left, book.terms(left)
+    return Steady(shares, wishes, sized_with, sized_on, cash, fees)
+
+
+def _first_base(book: Book) -> Decimal:
+    """Return what fees would leave of the capital if targets were met to the fraction.
+
+    Where nothing can move, no fee is paid: a want of cash must not lower the targets.
+    """
+    terms, fees = book.terms(book.base_usd), _ZERO
+    if book.base_after is None or _is_still(book, terms):
+        return book.base_usd
+    for line in book.lines:
+        gap = abs(line.gap_usd(line.shares, terms.unit_usd))
+        if line.amount and (gap + gap <= line.lot_usd or (line.shares and gap <= terms.band_usd)):
+            continue
+        fees += line.fees.charge(gap / line.price_usd * line.fee_rate)
+    left = book.base_after(book.cash_usd, fees)
+    return left if left > _ZERO else book.base_usd
+
+
+def _is_still(book: Book, terms: Terms) -> bool:
+    """Tell whether no order at all would be made; the first one found ends the search."""
+    cash = book.cash_usd + book.expected_usd - terms.reserve_usd
+    for line in book.lines:
+        wish = size(line, line.shares, terms)
+        if wish.shares < _ZERO:
+            return False
+        if wish.shares:
+            least = least_lots(line.lot_usd, book.rules) * terms.lot_shares
+        elif _gain_usd(line, wish, terms) > _ZERO:
+            least = terms.lot_shares
+        else:
+            continue
+        if line.budget_usd(least) <= cash:
+            return False
+    return True
+
+
+def _ask(book: Book, shares: Sequence[Decimal], terms: Terms, cash_usd: Decimal) -> list[Wish]:
+    """Size every symbol, and grant what cash pays for: whole targets first, then a lot more."""
+    wishes: list[Wish] = []
+    buys: list[int] = []
+    rests: list[int] = []
+    left, needed = cash_usd + book.expected_usd - terms.reserve_usd, _ZERO
+    for place, line in enumerate(book.lines):
+        wish = size(line, shares[place], terms)
+        wishes.append(wish)
+        if wish.shares > _ZERO:
+            buys.append(place)
+            needed += line.budget_usd(wish.shares)
+        elif wish.shares:
+            left += line.proceeds_usd(-wish.shares)
+        if wish.rest_usd is not None:
+            rests.append(place)
+    if needed <= left:
+        left -= needed
+    else:
+        short = {place: book.lines[place].gap_usd(shares[place], terms.unit_usd) for place in buys}
+        left = _pay(book, wishes, short, left, terms)
+    _round_up(book.lines, wishes, rests, left, terms)
+    return wishes
+
+
+def _pay(
+    book: Book, wishes: list[Wish], short_usd: dict[int, Decimal], cash_usd: Decimal, terms: Terms
+) -> Decimal:
+    """Cut purchases down to what cash pays for; return the cash that is left.
+
+    `short_usd` holds what each of them lacks to its target.
+    """
+    places = sorted(short_usd, key=short_usd.__getitem__, reverse=True)
+    purchases = [
+        _purchase(book.lines[place], wishes[place].shares, short_usd[place], book.rules)
+        for place in places
+    ]
+    counts, left = afford(purchases, cash_usd, level=terms.nearest)
+    for place, each, lots in zip(places, purchases, counts, strict=True):
+        if lots < each.lots:
+            paid = lots * terms.lot_shares
+            unpaid = wishes[place].shares - paid
+            detail = short_of(each.cost_usd(each.lots), left)
+            wishes[place] = Wish(paid, None, ReasonCode.CASH_SHORT, unpaid, detail)
+    return left
+
+
+def _purchase(line: Line, shares: Decimal, short_usd: Decimal, rules: TradingRules) -> Purchase:
+    return Purchase(
+        shortfall_usd=short_usd,
+        lot_usd=line.lot_usd,
+        lots=int(shares / rules.lot_shares),
+        least_lots=least_lots(line.lot_usd, rules),
+        budget_lot_usd=rules.lot_shares * line.budget_price_usd,
+        fee_lot_usd=rules.lot_shares * line.budget_rate,
+        fees=rules.fees,
+    )
+
+
+def _round_up(
+    lines: Sequence[Line], wishes: list[Wish], rests: list[int], cash_usd: Decimal, terms: Terms
+) -> None:
+    """Let symbols hold a lot more where that brings them closer: bought, or not sold.
+
+    Both are one question: an attempt that finds the sales done must answer it as the first did.
+    """
+    candidates = []
+    for place in rests:
+        line, wish = lines[place], wishes[place]
+        gain, more = _gain_usd(line, wish, terms), wish.shares + terms.lot_shares
+        if gain <= _ZERO:
+            continue
+        if wish.shares < _ZERO:
+            cost = line.proceeds_usd(-wish.shares) - line.proceeds_usd(-more)
+        else:
+            cost = line.budget_usd(more) - line.budget_usd(wish.shares)
+        candidates.append(Candidate(place, gain, cost))
+    for each in choose(candidates, cash_usd):
+        more = wishes[each.place].shares + terms.lot_shares
+        wishes[each.place] = Wish(more, None, ReasonCode.AT_TARGET)
+
+
+def _gain_usd(line: Line, wish: Wish, terms: Terms) -> Decimal:
+    """Return by how much a lot more brings the symbol closer to its target, less the fee."""
+    if wish.rest_usd is None:
+        return _ZERO
+    more = wish.shares + terms.lot_shares
+    fee = line.fee_usd(abs(more)) - line.fee_usd(abs(wish.shares))
+    return wish.rest_usd + wish.rest_usd - line.lot_usd - fee
+
+
+def _fill(book: Book, shares: Sequence[Decimal], wishes: Sequence[Wish]) -> list[Decimal]:
+    """Return the holdings after `wishes`; what is too small as one order is left out."""
+    least_usd = book.rules.minimum_notional_usd
+    filled = []
+    for line, held, wish in zip(book.lines, shares, wishes, strict=True):
+        after = held + wish.shares if wish.shares else held
+        small = least_usd and abs(after - line.shares) * line.price_usd < least_usd
+        filled.append(line.shares if small else after)
+    return filled
+
+
+def _settle(book: Book, shares: Sequence[Decimal]) -> tuple[Decimal, Decimal]:
+    """Return the cash and the fees when the holdings have become `shares`."""
+    cash, fees = book.cash_usd, _ZERO
+    for line, after in zip(book.lines, shares, strict=True):
+        traded = after - line.shares
+        if traded:
+            cash -= traded * line.price_usd
+            fees += line.fee_usd(abs(traded))
+    return cash - fees, fees

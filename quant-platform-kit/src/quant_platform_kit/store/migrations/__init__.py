@@ -1,0 +1,1 @@
+"""The history of the tables: one module a change, applied in order by `Store.open`."""

@@ -1,0 +1,1 @@
+"""Writes the reference page of every profile: ``python -m tools.profiles``."""
