@@ -10,6 +10,11 @@ from quant_platform_kit.store import Store
 from tests import databases, postgres
 
 
+def pytest_report_header() -> str:
+    """Say at the top which PostgreSQL the tests use, or that they use none."""
+    return f"postgresql: {postgres.programs() or postgres.ABSENT}"
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """Start a server and return its address; without PostgreSQL the test says it did not run."""

@@ -45,6 +45,7 @@ from quant_platform_kit.strategy import Strategy, StrategyConfig, StrategyContex
 
 FIRST_SESSION: Final = date(2020, 3, 2)
 ALIAS: Final = "proof"
+FILL_DEADLINE_SECS: Final = 6.0
 _HISTORY: Final = 5
 _RULES: Final = TradingRules(fees=FeeModel(notional_bps=Decimal(5), minimum_usd=Decimal("0.35")))
 
@@ -140,13 +141,19 @@ class TrialAccount:
         broker = FaultyBroker(inner, self.far, self.ground.fate, self.clock, self._meanwhile)
         self.parts = self._parts(self.store, broker)
 
+    def doom(self, moments: int) -> None:
+        """Let the platform live for that many moments more."""
+        self.ground.fate.death = self.ground.fate.passed + moments
+
     def rival(self) -> Parts:
         """Return the parts of a second process that serves the same account."""
         return self._parts(self.ground.second_store(), self._broker(Faults()))
 
     def run(self, session: date, slot: str = "close") -> CycleResult:
-        """Run a slot."""
-        return run_cycle(self.parts, CycleRequest(slot, session))
+        """Run a slot; who lives through it lives on."""
+        result = run_cycle(self.parts, CycleRequest(slot, session))
+        self.ground.fate.death = None
+        return result
 
     def trade_by_hand(self, symbol: str, side: Side, quantity: Decimal) -> bool:
         """Trade at the broker without the platform; tell whether the broker took it."""
@@ -204,7 +211,7 @@ class TrialAccount:
             languages=("en",),
             policy=CapitalPolicy(),
             replay=self._replay,
-            fill_deadline_secs=30,
+            fill_deadline_secs=FILL_DEADLINE_SECS,
         )
 
     def _replay(self, opening: SlotWindow) -> None:

@@ -71,7 +71,7 @@ class Strike:
 
     trouble: Trouble
     nth: int | None = 1
-    delay_secs: float = 5.0
+    delay_secs: float = 2.0
 
     def switch(self) -> FaultSwitch | None:
         """Return the simulated broker's own switch for it; None for what `FarSide` does."""

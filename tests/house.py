@@ -26,6 +26,7 @@ from quant_platform_kit.contracts import (
     ProfileStatus,
     Side,
     StrategyManifest,
+    SubmitOutcome,
     TargetMode,
     TradingRules,
 )
@@ -180,7 +181,7 @@ class House:
         number = len(self.broker.fills_since(xnys().session_open(MONDAY)))
         order = OrderRequest(f"by-hand-{number}", symbol, side, Decimal(quantity))
         answer = self.broker.submit(order)
-        assert answer.broker_order_id is not None, answer.detail
+        assert answer.outcome is SubmitOutcome.ACKED, answer.detail
 
     def _replay(self, opening: SlotWindow) -> None:
         if self.clock.now() < opening.opens_at:

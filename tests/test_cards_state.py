@@ -25,7 +25,7 @@ SUNDAY = date(2020, 3, 8)
 def test_a_difference_in_a_managed_symbol_locks_it_and_agreement_unlocks_it(
     tmp_path: Path,
 ) -> None:
-    sold = Decision.weights({"SIM_C": 0.5})
+    sold = Decision.weights({"SIM_C": 0.4})
     house = House(tmp_path, by_session({MONDAY: INVESTED, TUESDAY: sold, WEDNESDAY: sold}))
     house.run(MONDAY)
     house.sell_by_hand("SIM_A", 7)

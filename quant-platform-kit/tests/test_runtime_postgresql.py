@@ -116,7 +116,7 @@ def test_a29_the_address_of_the_store_is_never_shown(environ: dict[str, str]) ->
     nowhere = f"postgresql+psycopg://trader:{SECRET}@/orders?host={environ['QPK_STATE_DIR']}"
     settings = load_settings("ibkr", environ | {"QPK_STORE_URL": nowhere})
     assert SECRET not in repr(settings)
-    with pytest.raises(TransientError, match="ibkr_.*_paper cannot be opened") as refused:
+    with pytest.raises(TransientError, match=r"ibkr_.*_paper cannot be opened") as refused:
         open_runtime(settings)
     assert SECRET not in refused.value.message
     with pytest.raises(SettingsError, match=r"QPK_STORE_URL = \*\*\*: expected postg") as unread:

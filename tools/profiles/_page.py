@@ -176,7 +176,7 @@ def _story(track: Track, manifest: StrategyManifest) -> str:
     years = LAST_SESSION.year - FIRST_SESSION.year + 1
     return (
         f"{years} made-up years of {OPENING_USD:,.0f} USD under the default numbers, asked on "
-        f"every session: {counts}; {track.orders} orders in whole shares, planned by the kit, at "
+        f"every session: {counts}; {track.orders} orders in whole shares at "
         f"five basis points of costs. Every symbol is a stand-in for its namesake: the path of "
         f"{manifest.benchmark} here is not the fund's."
     )

@@ -1,4 +1,8 @@
-"""A sleeve on the made-up market: the profile's decisions, the kit's plans, fills at the close."""
+"""A sleeve on the made-up market: the profile's decisions, followed in whole shares at the close.
+
+The trading here is deliberately plain and its own, so that a page about a rule changes when the
+rule does, and not when the platform learns to size an order better.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +15,16 @@ from decimal import Decimal
 from functools import cache
 from typing import Final
 
-from quant_platform_kit.commander import Sleeve, command
 from quant_platform_kit.contracts import (
-    Account,
     Decision,
     DecisionOutcome,
-    Environment,
+    ExecutionHints,
     FeatureSnapshot,
-    FeeModel,
-    Leg,
-    PortfolioSnapshot,
-    Position,
-    Quote,
-    Side,
     SnapshotManifest,
-    TradingRules,
+    TargetMode,
     digest,
 )
 from quant_platform_kit.market import BarFrame, xnys
-from quant_platform_kit.planner import CapitalPolicy, plan_orders
 from quant_platform_kit.strategy import SleeveView, Strategy, StrategyContext
 from tools.profiles._market import PREFIX, SECTORS, bars
 from us_equity_snapshot_pipelines import build_snapshot
@@ -37,14 +32,13 @@ from us_equity_snapshot_pipelines import build_snapshot
 OPENING_USD: Final = Decimal(150_000)
 FIRST_SESSION, LAST_SESSION = date(2015, 1, 2), date(2022, 12, 30)
 _SEEN: Final = 400  # sessions that a snapshot is built from; its longest look-back is 274
-_RULES: Final = TradingRules(fees=FeeModel(notional_bps=Decimal(5)))
-_POLICY: Final = CapitalPolicy()
+_COST_FACTOR: Final = Decimal("1.0005")  # five basis points
 _ZERO: Final = Decimal(0)
 _SECTORS: Final = {PREFIX + name: sector for name, sector in SECTORS.items()}
 
 
 @dataclass(slots=True)
-class Sleeves:
+class Sleeve:
     """An account of one sleeve, as it goes along."""
 
     cash_usd: Decimal = OPENING_USD
@@ -54,14 +48,46 @@ class Sleeves:
         """Return the dollars in every holding."""
         return {symbol: held * prices[symbol] for symbol, held in self.quantities.items()}
 
-    def book(self, leg: Leg) -> None:
-        """Book a leg as filled at the price that sized it, with its fee."""
-        sign = 1 if leg.side is Side.BUY else -1
-        held = self.quantities.get(leg.symbol, _ZERO) + sign * leg.quantity
-        self.quantities[leg.symbol] = held
+    def follow(
+        self,
+        targets_usd: Mapping[str, Decimal],
+        prices: Mapping[str, Decimal],
+        hints: ExecutionHints,
+    ) -> int:
+        """Trade towards `targets_usd`, zero for a symbol without one; return the orders it took.
+
+        Sales first; then purchases, the largest first, as far as the cash goes.
+        """
+        worth = self.worth(prices)
+        base = self.cash_usd + sum(worth.values(), _ZERO)
+        band = max(hints.rebalance_threshold_ratio * base, hints.min_trade_usd)
+        gaps = {
+            symbol: targets_usd.get(symbol, _ZERO) - worth.get(symbol, _ZERO)
+            for symbol in {*targets_usd, *worth}
+        }
+        orders = 0
+        for symbol in sorted(gaps, key=lambda each: (gaps[each] > 0, -abs(gaps[each]), each)):
+            target = targets_usd.get(symbol, _ZERO)
+            if abs(gaps[symbol]) < band and target > 0:
+                continue
+            change = target // prices[symbol] - self.quantities.get(symbol, _ZERO)
+            if change > 0:
+                free = self.cash_usd - hints.cash_reserve_ratio * base
+                change = min(change, max(_ZERO, free / (prices[symbol] * _COST_FACTOR)) // 1)
+            elif hints.buy_only:
+                continue
+            orders += self._book(symbol, change, prices[symbol])
+        return orders
+
+    def _book(self, symbol: str, change: Decimal, price: Decimal) -> bool:
+        if not change:
+            return False
+        held = self.quantities.get(symbol, _ZERO) + change
+        self.quantities[symbol] = held
         if not held:
-            del self.quantities[leg.symbol]
-        self.cash_usd -= sign * leg.notional_usd + _RULES.fees.fee(leg.quantity, leg.price_usd)
+            del self.quantities[symbol]
+        self.cash_usd -= change * price + abs(change) * price * (_COST_FACTOR - 1)
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +118,13 @@ class Track:
 
 
 def replay(strategy: Strategy) -> Track:
-    """Ask `strategy` on every session; trade as the planner says, at the session's close.
+    """Ask `strategy` on every session, and follow it at the session's close.
 
     The decision sees complete bars of earlier sessions only; a snapshot is built at each month's
     last close and used from the next session on.
     """
     world = _World(strategy)
-    sleeve = Sleeves()
+    sleeve = Sleeve()
     answers: Counter[str] = Counter()
     equity: list[float] = []
     weights: list[Mapping[str, float]] = []
@@ -110,10 +136,9 @@ def replay(strategy: Strategy) -> Track:
         decision = world.decide(session, sleeve, prices)
         answers[_answer(decision)] += 1
         if decision.outcome is DecisionOutcome.REBALANCE:
-            legs = world.plan(session, sleeve, prices, decision)
-            orders += len(legs)
-            for leg in legs:
-                sleeve.book(leg)
+            orders += sleeve.follow(
+                _targets_usd(decision, sleeve, prices), prices, strategy.manifest.hints
+            )
         worth = sleeve.worth(prices)
         total = sleeve.cash_usd + sum(worth.values(), _ZERO)
         equity.append(float(total))
@@ -134,7 +159,7 @@ def replay(strategy: Strategy) -> Track:
 
 
 class _World:
-    """Everything around the sleeve: bars, prices, snapshots, decisions, plans."""
+    """Everything around the sleeve: bars, prices, snapshots, decisions."""
 
     def __init__(self, strategy: Strategy) -> None:
         self._strategy = strategy
@@ -144,7 +169,7 @@ class _World:
         managed = self._strategy.manifest.managed
         return {symbol: Decimal(f"{_closes(symbol)[index]:.2f}") for symbol in managed}
 
-    def decide(self, session: date, sleeve: Sleeves, prices: Mapping[str, Decimal]) -> Decision:
+    def decide(self, session: date, sleeve: Sleeve, prices: Mapping[str, Decimal]) -> Decision:
         worth = sleeve.worth(prices)
         base = sleeve.cash_usd + sum(worth.values(), _ZERO)
         answer = self._strategy.decide(
@@ -158,23 +183,6 @@ class _World:
             )
         )
         return answer if isinstance(answer, Decision) else asyncio.run(_awaited(answer))
-
-    def plan(
-        self,
-        session: date,
-        sleeve: Sleeves,
-        prices: Mapping[str, Decimal],
-        decision: Decision,
-    ) -> tuple[Leg, ...]:
-        manifest = self._strategy.manifest
-        at = datetime.combine(session, time(20), UTC)
-        equity = sleeve.cash_usd + sum(sleeve.worth(prices).values(), _ZERO)
-        account = Account("sample", Environment.SIMULATED, sleeve.cash_usd, sleeve.cash_usd, equity)
-        positions = tuple(Position(s, q) for s, q in sorted(sleeve.quantities.items()))
-        target = command([Sleeve.of(manifest)], {manifest.profile: decision})
-        quotes = {symbol: Quote(symbol, price, at) for symbol, price in prices.items()}
-        snapshot = PortfolioSnapshot(account, positions, (), at)
-        return plan_orders(target, snapshot, quotes, _RULES, _POLICY).legs
 
     def _history(self, session: date) -> dict[str, BarFrame]:
         need = self._strategy.manifest.history
@@ -227,6 +235,15 @@ def _closes(symbol: str) -> tuple[float, ...]:
     """Return the closes of the replay's sessions."""
     count = len(xnys().sessions(FIRST_SESSION, LAST_SESSION))
     return tuple(_bars(symbol).tail(count).close.tolist())
+
+
+def _targets_usd(
+    decision: Decision, sleeve: Sleeve, prices: Mapping[str, Decimal]
+) -> dict[str, Decimal]:
+    if decision.mode is TargetMode.VALUE:
+        return {target.symbol: target.amount for target in decision.targets}
+    base = sleeve.cash_usd + sum(sleeve.worth(prices).values(), _ZERO)
+    return {target.symbol: target.amount * base for target in decision.targets}
 
 
 async def _awaited(answer: object) -> Decision:

@@ -29,6 +29,7 @@ from quant_platform_kit.strategy import (
     StrategyContext,
     load_catalog,
 )
+from quant_platform_kit.testing import make_cases
 from us_equity_strategies.examples import (
     covered_call,
     gamma_scalper,
@@ -339,4 +340,21 @@ def test_a_straddle_is_struck_at_the_close_before_the_last_one(
     )
     (signal,) = decision.signals
     assert 0 < float(decision.diagnostics["delta"]) < 0.01
-    assert (signal.action, signal.quantity) == (SignalAction.HOLD, 0)
+    assert (signal.action, signal.quantity) == (SignalAction.HOLD, Decimal(0))
+
+
+# ── Portfolios ─────────────────────────────────────────────────────────────────────────
+
+
+def test_a_single_stock_takes_the_whole_exposure(catalog: Catalog) -> None:
+    values = {"universe": ["AAA", "BBB"], "holdings": 1, "name_cap": 1, "sector_cap": 1}
+    config = config_of("russell_1000_multi_factor_defensive", safe_haven=None, **values)
+    strategy = catalog.find("russell_1000_multi_factor_defensive").configured(config)
+    weights = [
+        [target.amount for target in decision.targets]
+        for case in make_cases(strategy)
+        for decision in [answered(strategy.decide(case.context))]
+        if decision.diagnostics.get("regime") == "risk_on"
+    ]
+    assert weights
+    assert all(each == [1] for each in weights)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -21,15 +22,22 @@ from quant_platform_kit.contracts import (
     Heartbeat,
     TradingRules,
 )
-from quant_platform_kit.cycle import DRY_RUN_SUFFIX, CycleResult, Parts, SleevePart, run_cycle
+from quant_platform_kit.cycle import (
+    DRY_RUN_SUFFIX,
+    CycleResult,
+    Parts,
+    SleevePart,
+    reconcile_now,
+    run_cycle,
+)
 from quant_platform_kit.errors import SettingsError
 from quant_platform_kit.inputs import SnapshotSource
-from quant_platform_kit.ledger import Tolerances
+from quant_platform_kit.ledger import Reconciliation, Tolerances
 from quant_platform_kit.market import Clock, ExchangeCalendar, SimulatedClock, SlotWindow, xnys
 from quant_platform_kit.notify import Outbox, heartbeat
 from quant_platform_kit.orders import Journal, JournalOrder
 from quant_platform_kit.planner import CapitalPolicy
-from quant_platform_kit.risk import Limits, load_limits
+from quant_platform_kit.risk import Limits, load_limits, record
 from quant_platform_kit.settings import Settings
 from quant_platform_kit.store import AccountLease, RunBook, Store, passing_disk
 from quant_platform_kit.strategy import Strategy, load_catalog, require_allowed
@@ -92,6 +100,28 @@ class Runtime:
             yield scratch
         finally:
             scratch.close()
+
+    def reconcile(self, accepted: AbstractSet[str], *, who: str, why: str) -> Reconciliation:
+        """Compare broker and ledger outside a run; in `accepted` symbols the ledger gives way.
+
+        Raises
+        ------
+        SettingsError
+            In a dry run, which has no ledger of its own to compare.
+        SlotBusy
+            When a run of the account is in progress.
+        ReconciliationError
+            As a run would.
+        """
+        if self.parts.mode is ExecutionMode.DRY_RUN:
+            raise SettingsError(
+                "EXECUTION_MODE is dry_run: there is no ledger to reconcile, and nothing was "
+                "changed. Set it to the mode of the service that is meant, paper or live."
+            )
+        if accepted:
+            detail = {"symbols": sorted(accepted), "why": why}
+            record(self.parts.store, who, "accept", detail, self.parts.clock)
+        return reconcile_now(self.parts, accepted)
 
     def heartbeats(self, report: CycleReport) -> tuple[Heartbeat, ...]:
         """Return the messages of a report, one for each language of the settings."""

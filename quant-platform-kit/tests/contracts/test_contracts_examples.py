@@ -221,6 +221,7 @@ EXAMPLES: dict[type, dict[str, Any]] = {
         "leg": LEG,
     },
     OrderPlan: {
+        "sized_on_usd": HUNDRED,
         "capital_base_usd": HUNDRED,
         "sells": (),
         "buys": (LEG,),

@@ -356,16 +356,21 @@ def test_an_account_without_equity_stops_the_run(
     assert ledger.is_new()
 
 
-@pytest.mark.parametrize("symbol", ["AAA", "ZZZ"], ids=["managed", "unmanaged"])
-def test_a_book_that_vanishes_stops_the_run(
-    ledger: Ledger, holds: Holds, look: Look, symbol: str
-) -> None:
-    look(holds(**{symbol: 5}))
+def test_a_book_that_vanishes_stops_the_run(ledger: Ledger, holds: Holds, look: Look) -> None:
+    look(holds(AAA=5, ZZZ=1))
     before = ledger.holdings()
-    with pytest.raises(ReconciliationError, match=symbol) as stopped:
+    with pytest.raises(ReconciliationError, match="AAA") as stopped:
         look(holds())
     assert stopped.value.code is ReasonCode.POSITIONS_VANISHED
     assert ledger.holdings() == before
+
+
+def test_what_nobody_manages_a_person_may_sell_to_the_last_share(
+    ledger: Ledger, holds: Holds, look: Look
+) -> None:
+    look(holds(ZZZ=5))
+    look(holds())
+    assert ledger.holdings() == ()
 
 
 def test_a_comparison_that_fails_leaves_no_trace(
@@ -429,10 +434,43 @@ def test_after_agreement_broker_and_ledger_hold_the_same(
     by_hand = {symbol: n for symbol, n in hand.items() if symbol not in OWNERS}
     later = managed | by_hand
     account = holds(**later, cash_usd=later_cash, equity_usd="1")
-    if first and not later:
+    if managed and not later:
         with pytest.raises(ReconciliationError):
             reconcile(shared_store, account, OWNERS)
     else:
         reconcile(shared_store, account, OWNERS)
         assert ledger.quantities() == later
         assert sum(ledger.cash().values()) == Decimal(later_cash)
+
+
+# ── What an operator explains ──────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("now", "cost"), [(8, "80"), (2, "20"), (0, None)])
+def test_what_an_operator_accepts_follows_the_broker(
+    ledger: Ledger, store: Store, holds: Holds, look: Look, now: int, cost: str | None
+) -> None:
+    look(holds(AAA=5, BBB=1), prices_usd=prices(AAA="10"))
+    account = holds(BBB=1) if not now else holds(AAA=now, BBB=1)
+    assert look(account).locked
+    found = look(account, accepted={"AAA"}, prices_usd=prices(AAA="10"))
+    assert found.locked == {}
+    assert found.notes[0] == f"AAA accepted: 5 shares became {now}"
+    assert Locks(store).all() == {}
+    assert costs(ledger).get(("a", "AAA")) == (None if cost is None else Decimal(cost))
+
+
+def test_an_accepted_difference_is_shared_by_who_holds_the_symbol(
+    ledger: Ledger, holds: Holds, look: Look, trade: Trade
+) -> None:
+    trade("a", Side.BUY, "4")
+    trade("b", Side.BUY, "2")
+    both = OWNERS | {"CCC": "b"}
+    look(holds(AAA=3), both, accepted={"AAA"})
+    assert sleeves(ledger) == {("a", "AAA"): 2, ("b", "AAA"): 1}
+
+
+def test_an_accepted_book_may_vanish(ledger: Ledger, holds: Holds, look: Look) -> None:
+    look(holds(AAA=5))
+    look(holds(), accepted={"AAA"})
+    assert ledger.holdings() == ()

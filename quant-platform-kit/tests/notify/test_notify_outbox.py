@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -91,10 +91,8 @@ def other_inbox() -> Iterator[Inbox]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(tmp_path / "paper.sqlite3")
-    yield opened
-    opened.close()
+def store(open_store: Callable[[Path], Store], tmp_path: Path) -> Store:
+    return open_store(tmp_path)
 
 
 @pytest.fixture

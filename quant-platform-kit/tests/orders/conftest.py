@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -63,12 +63,11 @@ def broker(clock: SimulatedClock, faults: Faults) -> SimulatedBroker:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: SimulatedClock) -> Iterator[Store]:
-    """Open a store in which one run has begun."""
-    opened = Store.open(tmp_path / "paper.sqlite3")
+def store(open_store: Callable[[Path], Store], tmp_path: Path, clock: SimulatedClock) -> Store:
+    """Open a store, on either database, in which one run has begun."""
+    opened = open_store(tmp_path)
     RunBook(opened).open(RUN, clock.now())
-    yield opened
-    opened.close()
+    return opened
 
 
 @pytest.fixture

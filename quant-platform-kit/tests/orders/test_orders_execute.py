@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from quant_platform_kit.brokers import Fault, Faults, FaultSwitch, SimulatedBroker
 from quant_platform_kit.contracts import (
@@ -25,6 +25,7 @@ from quant_platform_kit.errors import BrokerAnswerError, ReasonCode, TransientEr
 from quant_platform_kit.ledger import Ledger
 from quant_platform_kit.market import SimulatedClock
 from quant_platform_kit.orders import Desk, Journal, client_id, recover, send, settle
+from quant_platform_kit.store import Store, orders
 
 RUN = "ibkr-1:2020-03-31:close"
 MakeLeg = Callable[..., Leg]
@@ -60,14 +61,19 @@ def stand_in(broker: SimulatedBroker) -> StandIn:
 
 
 def test_a_row_is_committed_before_the_broker_is_called_and_its_answer_after(
-    open_desk: OpenDesk, stand_in: StandIn, make_leg: MakeLeg, tmp_path: Path
+    open_desk: OpenDesk,
+    stand_in: StandIn,
+    make_leg: MakeLeg,
+    open_store: Callable[[Path], Store],
+    tmp_path: Path,
 ) -> None:
+    other = open_store(tmp_path)
+
     def rows() -> dict[str, str]:
         """Read the database as another process does: only what is committed is there."""
-        other = sqlite3.connect(tmp_path / "paper.sqlite3")
-        found = dict(other.execute("SELECT client_id, status FROM orders"))
-        other.close()
-        return found
+        with other.begin() as connection:
+            found = connection.execute(select(orders.c.client_id, orders.c.status))
+            return {row.client_id: row.status for row in found}
 
     seen: list[dict[str, str]] = []
 

@@ -38,7 +38,8 @@ def test_a15_a_required_bias_that_was_never_set_is_a_half_with_an_alarm(dial: Bi
 
 
 @pytest.mark.parametrize("value", ["0", "0.25", "1"])
-def test_a_bias_counts_as_it_was_set(dial: Bias, value: str) -> None:
+def test_a_bias_counts_as_it_was_last_set(dial: Bias, value: str) -> None:
+    dial.set(Decimal("0.9"), who="ann", why="calm")
     dial.set(Decimal(value), who="ann", why="calm")
     assert dial.reading(RULES) == BiasReading(Decimal(value), "")
     assert dial.reading(REQUIRED) == BiasReading(Decimal(value), "")

@@ -94,6 +94,15 @@ def names(verdict: Verdict) -> list[str]:
 # ── Gate, freshness, scope ─────────────────────────────────────────────────────────────
 
 
+def test_a_share_of_the_equity_is_told_to_a_hundredth_of_a_basis_point() -> None:
+    third = book({"BIL": 1}, cash=200)
+    against = replace(CHECK, limits=limits(max_exposure_pct=100))
+    verdict = check_leg(replace(BUY, quantity=Decimal(1)), against, third)
+    assert [c.figure for c in verdict.checks if c.name.endswith("exposure_pct")] == [
+        Decimal("66.6667")
+    ]
+
+
 def test_an_ordinary_purchase_is_approved_and_says_what_was_checked() -> None:
     verdict = check_leg(BUY, CHECK, book())
     assert (verdict.kind, verdict.code, verdict.quantity) == (VerdictKind.APPROVED, None, None)
@@ -310,6 +319,14 @@ def test_the_tightest_of_several_limits_counts_and_is_named() -> None:
     assert (verdict.quantity, verdict.code) == (3, ReasonCode.POSITION_LIMIT)
 
 
+def test_a_limit_that_allows_just_what_an_earlier_one_left_passes() -> None:
+    same = limits(max_shares_per_symbol=5, max_exposure_pct="0.5")
+    verdict = check_leg(BUY, replace(CHECK, limits=same), book())
+    assert (verdict.quantity, verdict.code) == (5, ReasonCode.POSITION_LIMIT)
+    status = {line.name: line.status for line in verdict.checks}
+    assert status["portfolio.max_exposure_pct"] is CheckStatus.PASSED
+
+
 def test_a_reduced_leg_is_of_whole_lots_and_says_so() -> None:
     rules = TradingRules(lot_shares=Decimal(4))
     against = replace(CHECK, rules=rules, limits=limits(max_shares_per_symbol=7))
@@ -363,6 +380,15 @@ def test_a_sector_is_limited_as_a_whole(symbol: str, name: str, allowed: int | N
     assert verdict.quantity == allowed
     assert verdict.code is (ReasonCode.PORTFOLIO_LIMIT if allowed else None)
     assert f"portfolio.max_sector_pct: {name}" in names(verdict)
+
+
+def test_a_sector_counts_the_legs_before() -> None:
+    account = book({"CVX": 5}, cash=9500, sectors=SECTORS)
+    against = replace(CHECK, limits=limits(max_sector_pct=10, sectors=SECTORS))
+    account.take(replace(BUY, symbol="XOM", quantity=Decimal(2)))
+    assert check_leg(replace(BUY, symbol="XOM"), against, account).quantity == 3
+    account.take(replace(SELL, symbol="CVX", quantity=Decimal(4)))
+    assert check_leg(replace(BUY, symbol="XOM"), against, account).quantity == 7
 
 
 def test_a14_a_sector_with_a_holding_of_unknown_value_takes_no_more() -> None:

@@ -110,6 +110,23 @@ def test_a_decimal_never_passes_through_a_float(tmp_path: Path) -> None:
     assert str(limit) == "0.10000000000000000001"
 
 
+def test_zero_is_a_limit(tmp_path: Path) -> None:
+    limits = load(
+        tmp_path,
+        "risk: {position: {max_shares_per_symbol: 0}, portfolio: {max_positions: 0},"
+        " data: {max_price_age_mins: 1}}",
+    )
+    assert limits.position.max_shares_per_symbol == 0
+    assert limits.portfolio.max_positions == 0
+    assert limits.data.max_price_age_mins == 1
+
+
+def test_rules_of_any_strategy_are_read_where_nobody_knows_which_one_runs(tmp_path: Path) -> None:
+    path = tmp_path / "limits.yaml"
+    path.write_text("risk: {loss: {strategies: {other: {max_drawdown_pct: 1}}}}", encoding="utf-8")
+    assert load_limits(path).loss.of("other").max_drawdown_pct == 1
+
+
 def test_none_means_no_limit(tmp_path: Path) -> None:
     limits = load(tmp_path, "risk: {portfolio: {max_exposure_pct: none, max_positions: none}}")
     assert limits.portfolio == replace(Limits().portfolio, max_exposure_pct=None)
@@ -136,7 +153,7 @@ def test_a_strategy_without_rules_has_none(tmp_path: Path) -> None:
         ("", "expected one key at the top, `risk`"),
         ("- risk", "expected one key at the top, `risk`"),
         ("risk: {", "is no YAML in line 1"),
-        (b"risk: \xff", "is no YAML"),
+        (b"risk: \xff", "is no YAML: not readable as text."),
         ("risk:\n  position: {}\n  position: {}", "is no YAML in line 3: 'position' stands twice"),
         ("risk: {? [a] : b}", "is no YAML in line 1"),
         (
@@ -171,7 +188,13 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str | bytes, sa
         (
             "portfolio.sectors",
             "sectors with lists of their symbols",
-            ["energy", "{energy: XOM}", "{energy: [[XOM]]}", "{a: [XOM], b: [XOM]}"],
+            [
+                "energy",
+                "{energy: XOM}",
+                "{a: [XOM], b: CVX}",
+                "{energy: [[XOM]]}",
+                "{a: [XOM], b: [XOM]}",
+            ],
         ),
         (
             "loss.daily_loss_limit",

@@ -56,6 +56,15 @@ def test_the_daily_loss_counts_from_the_day_before(profit: str, before: str, rea
     assert (daily.name, daily.limit, daily.unit) == ("loss.daily_loss_limit", 2000, "USD")
 
 
+@pytest.mark.parametrize("limit", [DOLLARS, TWO_PCT])
+def test_a_gain_is_a_loss_of_nothing(limit: LossLimit) -> None:
+    found = measured(performance("500", "0", "500"), LossLimits(limit, Decimal(0)))
+    assert [measure.figure for measure in found] == [0, 0]
+    assert not any(measure.reached for measure in found)
+    broke = measured(performance("0", equity="0"), LossLimits(limit, Decimal(0)))
+    assert [measure.figure for measure in broke] == [0, 0]
+
+
 def test_a_daily_loss_in_percent_is_of_the_equity_it_began_with() -> None:
     [daily] = measured(performance("-2000"), LossLimits(TWO_PCT))
     assert (daily.figure, daily.limit, daily.unit, daily.reached) == (2, 2, "%", True)

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from quant_platform_kit import __version__
-from quant_platform_kit.cli import _explain, _profiles, _risk, _runs
+from quant_platform_kit.cli import _explain, _profiles, _reconcile, _risk, _runs
 from quant_platform_kit.cli._exit import ExitCode, of_error, of_report
 from quant_platform_kit.cli._options import JsonOption, PlatformOption, answer, end, runtime
 from quant_platform_kit.contracts import CycleRequest
@@ -166,3 +166,4 @@ def explain(
 
 
 _risk.register(app)
+_reconcile.register(app)

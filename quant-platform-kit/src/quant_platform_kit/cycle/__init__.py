@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from quant_platform_kit.cycle._parts import Parts, Progress, SleevePart
+from quant_platform_kit.cycle._reconciling import reconcile_now
 from quant_platform_kit.cycle._run import DRY_RUN_SUFFIX, CycleResult, run_cycle
 
-__all__ = ["DRY_RUN_SUFFIX", "CycleResult", "Parts", "Progress", "SleevePart", "run_cycle"]
+__all__ = [
+    "DRY_RUN_SUFFIX",
+    "CycleResult",
+    "Parts",
+    "Progress",
+    "SleevePart",
+    "reconcile_now",
+    "run_cycle",
+]

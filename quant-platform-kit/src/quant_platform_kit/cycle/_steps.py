@@ -6,22 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from functools import partial
 
 from quant_platform_kit.commander import Sleeve, command
 from quant_platform_kit.contracts import (
     Decision,
     Environment,
     ExecutionMode,
-    Fill,
     Leg,
     OrderStatus,
-    PortfolioSnapshot,
-    Quote,
     Side,
     Skipped,
     SleeveDecision,
     Verdict,
+)
+from quant_platform_kit.cycle._account import (
+    open_desk,
+    prices,
+    take_snapshot,
+    uncertain_symbols,
+    unsettled_symbols,
 )
 from quant_platform_kit.cycle._guard import (
     Judge,
@@ -36,7 +39,7 @@ from quant_platform_kit.errors import InputError, ReasonCode, RefuseRun
 from quant_platform_kit.inputs import Inputs, gather
 from quant_platform_kit.ledger import Ledger, Locks, reconcile, verify
 from quant_platform_kit.market import SLOTS, Slot, SlotWindow, window
-from quant_platform_kit.orders import Desk, Journal, JournalOrder, recover, send, settle
+from quant_platform_kit.orders import Journal, recover, send, settle
 from quant_platform_kit.planner import capital_base, fund_buys, plan_orders
 from quant_platform_kit.store import RunBook, RunFrame
 from quant_platform_kit.strategy import SleeveView, StrategyContext, evaluate
@@ -172,7 +175,7 @@ def _context(
 
 def _sleeve_views(parts: Parts) -> dict[str, SleeveView]:
     """Return what each sleeve holds: its ledger's part of the account, at the present quotes."""
-    snapshot, owners = _snapshot(parts), parts.owners()
+    snapshot, owners = take_snapshot(parts), parts.owners()
     held = {s: q for s, q in snapshot.quantities().items() if s in owners}
     quotes = parts.broker.quotes(sorted(held)) if held else {}
     base = capital_base(snapshot, owners, quotes, parts.policy)
@@ -199,15 +202,15 @@ def _in_sleeve(parts: Parts, sleeve: SleevePart, held: Mapping[str, Decimal]) ->
 
 def reconcile_account(parts: Parts, progress: Progress) -> Progress:
     """Learn the end of every earlier order, make ledger and broker agree, and measure both."""
-    recover(_desk(parts, progress.run_key))
-    snapshot = _snapshot(parts)
+    recover(open_desk(parts, progress.run_key))
+    snapshot = take_snapshot(parts)
     held = sorted(snapshot.quantities())
     present = prices(parts.broker.quotes(held)) if held else {}
     found = reconcile(
         parts.store,
         snapshot,
         parts.owners(),
-        uncertain=_uncertain(parts),
+        uncertain=uncertain_symbols(parts),
         prices_usd=present,
         tolerances=parts.tolerances,
         run_key=progress.run_key,
@@ -250,7 +253,7 @@ def make_plan(parts: Parts, progress: Progress) -> Progress:
     quotes = parts.broker.quotes(symbols) if symbols else {}
     pinned = None if progress.frame is None else progress.frame.capital_base_usd
     blocked = Locks(parts.store).all()
-    blocked |= dict.fromkeys(_uncertain(parts), ReasonCode.ORDER_UNRESOLVED)
+    blocked |= dict.fromkeys(uncertain_symbols(parts), ReasonCode.ORDER_UNRESOLVED)
     plan = plan_orders(
         target,
         snapshot,
@@ -308,22 +311,22 @@ def execute_plan(parts: Parts, progress: Progress) -> Progress:
         frame = RunFrame(progress.decisions, plan.sized_on_usd)
         RunBook(parts.store).save_frame(progress.run_key, frame)
         _fund_sleeves(parts, progress, plan.capital_base_usd)
-    desk = _desk(parts, progress.run_key)
+    desk = open_desk(parts, progress.run_key)
     selling = Judge(parts, progress)
     refused = send(desk, progress.run_key, plan.sells, selling)
     settle(desk)
-    before_buys = _snapshot(parts)
+    before_buys = take_snapshot(parts)
     funded = fund_buys(plan, before_buys.account.usable_cash_usd, parts.broker.rules)
     notes = _unfilled_sells(parts, progress.run_key)
     buying = Judge(parts, progress, before_buys)
     refused += send(desk, progress.run_key, funded.buys, buying)
     settle(desk)
-    snapshot = _snapshot(parts)
+    snapshot = take_snapshot(parts)
     verify(
         Ledger(parts.store),
         snapshot,
         parts.owners(),
-        except_for=_unsettled(parts),
+        except_for=unsettled_symbols(parts),
         tolerances=parts.tolerances,
     )
     return replace(
@@ -361,53 +364,3 @@ def _unfilled_sells(parts: Parts, run_key: str) -> tuple[str, ...]:
 
 def _skipped(leg: Leg, verdict: Verdict) -> Skipped:
     return Skipped(leg.symbol, verdict.code or ReasonCode.RISK_REJECTED, verdict.detail)
-
-
-# ── Shared by several steps ────────────────────────────────────────────────────────────
-
-
-def _snapshot(parts: Parts) -> PortfolioSnapshot:
-    broker = parts.broker
-    return PortfolioSnapshot(
-        broker.account(), broker.positions(), broker.open_orders(), parts.clock.now()
-    )
-
-
-def prices(quotes: Mapping[str, Quote]) -> dict[str, Decimal]:
-    """Return the prices of quotes, in USD by symbol."""
-    return {symbol: quote.price_usd for symbol, quote in quotes.items()}
-
-
-def _unfinished(parts: Parts) -> tuple[JournalOrder, ...]:
-    return Journal(parts.store, parts.clock).unfinished()
-
-
-def _uncertain(parts: Parts) -> frozenset[str]:
-    """Return the symbols with an order whose end is not known."""
-    return frozenset(order.symbol for order in _unfinished(parts))
-
-
-def _unsettled(parts: Parts) -> frozenset[str]:
-    """Return the symbols on which broker and ledger may differ: uncertain or locked ones."""
-    return _uncertain(parts) | Locks(parts.store).all().keys()
-
-
-def _desk(parts: Parts, run_key: str) -> Desk:
-    journal = Journal(parts.store, parts.clock)
-    return Desk(
-        journal,
-        parts.broker,
-        parts.clock,
-        partial(_book, journal, Ledger(parts.store), run_key),
-        parts.fill_deadline_secs,
-    )
-
-
-def _book(journal: Journal, ledger: Ledger, run_key: str, executions: Sequence[Fill]) -> None:
-    legs = {
-        order.client_id: order.leg
-        for fill in executions
-        if fill.client_id is not None
-        for order in journal.find(fill.client_id)
-    }
-    ledger.book(executions, legs, run_key=run_key)

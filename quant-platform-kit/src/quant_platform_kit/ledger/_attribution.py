@@ -97,9 +97,7 @@ def _part_done(shares: Decimal, wish: Wish | None) -> Fraction:
     return Fraction(shares) / Fraction(wish.open_shares)
 
 
-def _receivers(
-    held: Mapping[str, Decimal], wish: Wish | None, nobody: str
-) -> Mapping[str, Fraction]:
+def _receivers(held: Mapping[str, Decimal], wish: Wish | None, nobody: str) -> dict[str, Fraction]:
     """Return who shares in a purchase beyond every wish."""
     wishes = {} if wish is None else {s: n for s, n in wish.shares.items() if n}
     return wishes or {s: Fraction(n) for s, n in held.items() if n} or {nobody: Fraction(1)}

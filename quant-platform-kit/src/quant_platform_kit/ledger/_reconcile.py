@@ -14,7 +14,7 @@ from sqlalchemy import Connection, insert
 from quant_platform_kit.contracts import PortfolioSnapshot, canonical, encode
 from quant_platform_kit.errors import ReasonCode, ReconciliationError
 from quant_platform_kit.ledger import _locks
-from quant_platform_kit.ledger._attribution import apportion, cents
+from quant_platform_kit.ledger._attribution import apportion, attribute, cents
 from quant_platform_kit.ledger._entries import (
     ZERO,
     Holding,
@@ -86,6 +86,7 @@ def reconcile(
     owners: Mapping[str, str],
     *,
     uncertain: AbstractSet[str] = frozenset(),
+    accepted: AbstractSet[str] = frozenset(),
     prices_usd: Mapping[str, Decimal] | None = None,
     tolerances: Tolerances | None = None,
     run_key: str | None = None,
@@ -113,6 +114,8 @@ def reconcile(
         The sleeve that a managed symbol belongs to when nobody holds it yet.
     uncertain : set of str
         Symbols with an order whose end is unknown; they are not compared.
+    accepted : set of str
+        Symbols whose difference an operator has explained: the ledger follows the broker.
     prices_usd : mapping of str to Decimal, optional
         Present prices, to value what is adopted and to recognise splits.
     tolerances : Tolerances, optional
@@ -130,7 +133,14 @@ def reconcile(
     tolerances = tolerances or Tolerances()
     with store.begin() as connection:
         comparison = _Comparison(
-            connection, snapshot, owners, uncertain, prices_usd or {}, tolerances, run_key
+            connection,
+            snapshot,
+            owners,
+            uncertain=uncertain,
+            accepted=accepted,
+            prices_usd=prices_usd or {},
+            tolerances=tolerances,
+            run_key=run_key,
         )
         result = comparison.run()
         part = comparison.unexplained_part(result.locked)
@@ -154,12 +164,16 @@ class _Comparison:
     snapshot: PortfolioSnapshot
     owners: Mapping[str, str]
     uncertain: AbstractSet[str]
+    accepted: AbstractSet[str]
     prices_usd: Mapping[str, Decimal]
     tolerances: Tolerances
     run_key: str | None
 
     def run(self) -> Reconciliation:
-        _refuse_the_impossible(self.snapshot, self._book().keys() - self.uncertain)
+        # What nobody manages a person may sell to the last share.
+        managed = self._book().keys() & self.owners.keys()
+        unexplained = managed - self.uncertain - self.accepted
+        _refuse_the_impossible(self.snapshot, unexplained)
         notes: list[str] = []
         if is_new(self.connection):
             self._post(self._opening(notes))
@@ -167,6 +181,7 @@ class _Comparison:
             self._post(self._released())
             self._post(self._loose(notes))
             self._post(self._splits(notes))
+            self._post(self._explained(notes))
             self._post(self._strays(notes))
         difference = self._book_cash(notes)
         self._look_at_the_equity(notes)
@@ -280,6 +295,19 @@ class _Comparison:
                 note=f"{h.quantity:f} became {parts[sleeve]:f}",
             )
 
+    def _explained(self, notes: list[str]) -> Iterable[Transaction]:
+        """Let the ledger follow the broker where an operator says so, in proportion of holders."""
+        broker, book = self.snapshot.quantities(), self._book()
+        for symbol in sorted(self.accepted & self.owners.keys() - self.uncertain):
+            here, there = book.get(symbol, ZERO), broker.get(symbol, ZERO)
+            if here == there:
+                continue
+            notes.append(f"{symbol} accepted: {here:f} shares became {there:f}")
+            shares = {h.sleeve: h.quantity for h in read_holdings(self.connection, symbol)}
+            moves = attribute(there - here, shares, None, self.owners[symbol])
+            for sleeve, move in moves.items():
+                yield self._adopt(symbol, move, sleeve)
+
     def _strays(self, notes: list[str]) -> Iterable[Transaction]:
         """Give managed shares that lie in no present sleeve to the sleeve that manages them."""
         present = frozenset(self.owners.values())
@@ -311,7 +339,7 @@ class _Comparison:
         """
         price = self.prices_usd.get(symbol)
         if quantity < ZERO:
-            cost = -self._average_cost(symbol, -quantity)
+            cost = -self._cost_of(symbol, sleeve, -quantity)
         else:
             cost = ZERO if price is None else cents(quantity * price)
         return Transaction(
@@ -325,10 +353,13 @@ class _Comparison:
             run_key=self.run_key,
         )
 
-    def _average_cost(self, symbol: str, quantity: Decimal) -> Decimal:
-        held = read_holdings(self.connection, symbol)
+    def _cost_of(self, symbol: str, sleeve: str, quantity: Decimal) -> Decimal:
+        # Whatever is about to be unmanaged is all of what is there.
+        held = [
+            h for h in read_holdings(self.connection, symbol) if sleeve in (UNMANAGED, h.sleeve)
+        ]
         shares, cost = (h.quantity for h in held), (h.cost_usd for h in held)
-        return cost_of(Holding(UNMANAGED, symbol, sum(shares, ZERO), sum(cost, ZERO)), quantity)
+        return cost_of(Holding(sleeve, symbol, sum(shares, ZERO), sum(cost, ZERO)), quantity)
 
     def _book_cash(self, notes: list[str]) -> Decimal:
         difference = self.snapshot.account.cash_usd - sum(read_cash(self.connection).values(), ZERO)

@@ -27,9 +27,9 @@ from quant_platform_kit.market import Clock
 from quant_platform_kit.store import Store, fills, orders
 
 # Built once: an order's row is written between a check and a broker call, and should not dawdle.
-_COUNT = select(
-    func.count().filter(orders.c.symbol == bindparam("of_symbol")), func.count()
-).where(orders.c.run_key == bindparam("of_run"))
+_COUNT = select(func.count().filter(orders.c.symbol == bindparam("of_symbol")), func.count()).where(
+    orders.c.run_key == bindparam("of_run")
+)
 _INSERT = insert(orders)
 _FINAL = tuple(status.value for status in OrderStatus if status.is_final)
 

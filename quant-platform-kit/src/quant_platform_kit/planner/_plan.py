@@ -25,7 +25,7 @@ from quant_platform_kit.errors import InputError, ReasonCode
 from quant_platform_kit.planner._capital import ZERO, CapitalPolicy, capital_base, require_prices
 from quant_platform_kit.planner._line import Line
 from quant_platform_kit.planner._sizing import Terms, Wish, explain
-from quant_platform_kit.planner._steady import Book, Steady, steady
+from quant_platform_kit.planner._steady import Book, End, steady
 from quant_platform_kit.planner._working import (
     committed_usd,
     expected_usd,
@@ -35,6 +35,7 @@ from quant_platform_kit.planner._working import (
 
 _DOLLAR = Decimal(1)
 _BUY, _SELL, _AT_TARGET = Side.BUY, Side.SELL, ReasonCode.AT_TARGET  # looking up takes its time
+_CLOSE = frozenset({ReasonCode.AT_TARGET, ReasonCode.BELOW_LOT, ReasonCode.WITHIN_BAND})
 _NONE_BLOCKED: Mapping[str, ReasonCode] = MappingProxyType({})
 _symbol = attrgetter("symbol")
 _notional_usd = attrgetter("notional_usd")
@@ -200,7 +201,7 @@ def _base_after(
 
 
 def _explained(
-    lines: Iterable[Line], end: Steady, unit_usd: Decimal
+    lines: Iterable[Line], end: End, unit_usd: Decimal
 ) -> tuple[tuple[Leg, ...], tuple[Leg, ...], list[Skipped]]:
     """Return the sells, the buys and what is left alone, each with its reason."""
     sells: list[Leg] = []
@@ -208,9 +209,11 @@ def _explained(
     skipped: list[Skipped] = []
     for line, after, wish in zip(lines, end.shares, end.wishes, strict=True):
         if after > line.shares:
-            buys.append((line.gap_usd(line.shares, unit_usd), _leg(line, after, wish, unit_usd)))
+            buys.append(
+                (line.gap_usd(line.shares, unit_usd), _leg(line, after, wish, unit_usd, end))
+            )
         elif after < line.shares:
-            sells.append(_leg(line, after, wish, unit_usd))
+            sells.append(_leg(line, after, wish, unit_usd, end))
         else:
             detail = wish.detail or explain(line, after, end.terms, wish.code)
             skipped.append(Skipped(line.quote.symbol, wish.code, detail))
@@ -220,7 +223,7 @@ def _explained(
     return tuple(sells), tuple(leg for _, leg in buys), skipped
 
 
-def _leg(line: Line, after: Decimal, wish: Wish, unit_usd: Decimal) -> Leg:
+def _leg(line: Line, after: Decimal, wish: Wish, unit_usd: Decimal, end: End) -> Leg:
     price, current = line.price_usd, line.shares
     if line.working_shares:
         current -= line.working_shares
@@ -228,7 +231,7 @@ def _leg(line: Line, after: Decimal, wish: Wish, unit_usd: Decimal) -> Leg:
     exact = target_usd / price
     buys, limited_by = after > line.shares, None
     if after < exact if buys else after > exact:
-        limited_by = _limit(line, exact - after, wish.code)
+        limited_by = _limit(line, exact - after, wish.code, to_edge=end.terms.to_edge)
     return Leg(
         line.quote.symbol,
         _BUY if buys else _SELL,
@@ -246,13 +249,15 @@ def _leg(line: Line, after: Decimal, wish: Wish, unit_usd: Decimal) -> Leg:
     )
 
 
-def _limit(line: Line, missing: Decimal, code: ReasonCode) -> ReasonCode | None:
-    """Say why a leg stops short of its exact target by `missing` shares; None for rounding."""
-    if code is not _AT_TARGET and code is not ReasonCode.BELOW_LOT:
+def _limit(line: Line, missing: Decimal, code: ReasonCode, *, to_edge: bool) -> ReasonCode | None:
+    """Say why a leg stops short of its exact target by `missing` shares; None for the nearest."""
+    if code not in _CLOSE:
         return code
-    if abs(missing) * line.price_usd >= line.lot_usd:
-        return ReasonCode.FEES
-    return None if code is _AT_TARGET else code
+    if abs(missing) * line.price_usd < line.lot_usd:
+        return None if code is _AT_TARGET else ReasonCode.BELOW_LOT
+    if to_edge and code is ReasonCode.WITHIN_BAND:
+        return code
+    return ReasonCode.FEES
 
 
 def _no_capital(snapshot: PortfolioSnapshot, policy: CapitalPolicy) -> InputError:

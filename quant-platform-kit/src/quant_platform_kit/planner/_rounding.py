@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 _ZERO = Decimal(0)
 _FREE = Decimal("Infinity")
-_EXACT = 10  # so many candidates are tried in every combination; more would not be noticed
+EXACT_UP_TO = 10  # wanted symbols: every combination is tried; with more nobody would notice
 
 
 class Candidate(NamedTuple):
@@ -29,23 +29,25 @@ class Candidate(NamedTuple):
     cost_usd: Decimal
 
 
-def choose(candidates: Sequence[Candidate], cash_usd: Decimal) -> list[Candidate]:
+def choose(candidates: Sequence[Candidate], cash_usd: Decimal, *, exact: bool) -> list[Candidate]:
     """Return the candidates to take: those that together gain the most for `cash_usd`.
 
-    A 0/1 knapsack. Up to ten candidates it is solved exactly; beyond, they are taken in order of
-    their gain per dollar, each that still fits. Either way nothing that was left out fits in the
-    end, and more cash never buys for less.
+    A 0/1 knapsack: solved exactly, or else by taking the candidates in order of their gain per
+    dollar, each that still fits. Either way nothing that was left out fits in the end, more cash
+    never buys for less, and what remains of a choice is the choice among what remains.
 
     Parameters
     ----------
     candidates : sequence of Candidate
         Equal ones are preferred in this order.
     cash_usd : Decimal
+    exact : bool
+        Takes up to two to the power of their number of steps.
     """
     if sum((each.cost_usd for each in candidates), _ZERO) <= cash_usd:
         return list(candidates)
     ranked = sorted(candidates, key=_gain_per_dollar, reverse=True)
-    return _best(ranked, cash_usd) if len(ranked) <= _EXACT else _greedy(ranked, cash_usd)
+    return _best(ranked, cash_usd) if exact else _greedy(ranked, cash_usd)
 
 
 def _gain_per_dollar(each: Candidate) -> Decimal:

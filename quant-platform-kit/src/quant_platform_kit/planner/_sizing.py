@@ -56,7 +56,7 @@ class Wish(NamedTuple):
     shares : Decimal
         To buy; negative to sell. Rounded down, so that it ends at the target or below.
     rest_usd : Decimal or None
-        What then lacks to the target, where a lot more may be held for it: half a lot or more.
+        What then lacks to the target, where a lot more may be held for it: more than half a lot.
     code : ReasonCode
         Why it asks for no more.
     short_shares : Decimal
@@ -98,8 +98,8 @@ def size(line: Line, held: Decimal, terms: Terms) -> Wish:
         if abs(gap) <= terms.band_usd:
             return _WITHIN_BAND if gap else _AT_TARGET
         if terms.to_edge:
-            lots = _lots_to_edge(line, held, gap, terms)
-            if lots:
+            lots = _lots_to_edge(line, gap, terms)
+            if lots and -lots * terms.lot_shares <= held:
                 return _order(line, lots, None, terms)
     # Towards zero, as Decimal divides; the rest then has the sign of the gap.
     lots, rest = divmod(gap, lot)
@@ -168,19 +168,17 @@ def _worth_selling(line: Line, excess_usd: Decimal, terms: Terms) -> bool:
     return closer_by > line.fee_usd(terms.lot_shares)
 
 
-def _lots_to_edge(line: Line, held: Decimal, gap: Decimal, terms: Terms) -> Decimal:
-    """Return the fewest lots that bring the holding into its band; zero where none do.
+def _lots_to_edge(line: Line, gap: Decimal, terms: Terms) -> Decimal:
+    """Return the fewest lots that bring the holding into its band short of the target.
 
-    A band may be narrower than a lot: then no number of lots does.
+    Zero where none do, because the band is narrower than a lot: then the target decides.
     """
     lots, rest = divmod(abs(gap) - terms.band_usd, line.lot_usd)
     if rest:
         lots += 1
-    if abs(abs(gap) - lots * line.lot_usd) > terms.band_usd:
+    if lots * line.lot_usd > abs(gap):
         return _ZERO
-    if gap > _ZERO:
-        return lots
-    return -lots if lots * terms.lot_shares <= held else _ZERO
+    return lots if gap > _ZERO else -lots
 
 
 def _order(line: Line, lots: Decimal, rest: Decimal | None, terms: Terms) -> Wish:

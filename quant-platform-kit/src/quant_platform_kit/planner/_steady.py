@@ -16,11 +16,12 @@ from quant_platform_kit.contracts import TradingRules
 from quant_platform_kit.errors import ReasonCode
 from quant_platform_kit.planner._line import Line
 from quant_platform_kit.planner._paying import Purchase, afford, least_lots, short_of
-from quant_platform_kit.planner._rounding import Candidate, choose
+from quant_platform_kit.planner._rounding import EXACT_UP_TO, Candidate, choose
 from quant_platform_kit.planner._sizing import Terms, Wish, size
 
 _ZERO = Decimal(0)
-_ROUNDS = 12  # two are the rule; each further one corrects a few lots
+_FRESH_TRIES = 4  # one is the rule
+_TRIES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,52 +56,67 @@ class Book:
 
 
 @dataclass(frozen=True, slots=True)
-class Steady:
-    """Where a plan leads; money in USD.
+class End:
+    """Where orders lead; money in USD.
 
     Parameters
     ----------
     shares : list of Decimal
         Of each line, when every order has filled.
     wishes : list of Wish
-        What each line asks for then: nothing, and why.
-    terms : Terms
-        They sized the last lots.
+        What each line asks for then, and why not for more. Of a plan: for nothing.
     sized_on_usd : Decimal
-        The capital base of those terms.
+        The capital base that the lots were sized for.
+    terms : Terms
+        They sized the lots.
+    left_usd : Decimal
+        The capital base that is left.
     cash_usd, fees_usd : Decimal
-        Cash that is left, and what all orders cost.
+        The cash that is left, and what all orders cost.
+    room_usd : Decimal
+        The part of that cash that was set aside as head room: no order may count on it.
     """
 
     shares: list[Decimal]
     wishes: list[Wish]
-    terms: Terms
     sized_on_usd: Decimal
+    terms: Terms
+    left_usd: Decimal
     cash_usd: Decimal
     fees_usd: Decimal
+    room_usd: Decimal
 
 
-def steady(book: Book) -> Steady:
-    """Return the holdings that a plan for `book` leads to."""
-    shares, cash, fees = [line.shares for line in book.lines], book.cash_usd, _ZERO
-    base = sized_on = _first_base(book)
-    terms = sized_with = book.terms(base)
-    wishes: list[Wish] = []
-    traded = False
-    for _ in range(_ROUNDS):
-        wishes = _ask(book, shares, terms, cash)
-        moved = any(wish.shares for wish in wishes)
-        if moved:
-            shares = _fill(book, shares, wishes)
-            cash, fees = _settle(book, shares)
-        if moved or not traded:
-            sized_on, sized_with = base, terms
-        traded = traded or moved
-        left = base if book.base_after is None else book.base_after(cash, fees)
-        if left == base and not moved:
+def steady(book: Book) -> End:
+    """Return where a plan for `book` leads.
+
+    When an outcome still asks for something, the capital it leaves is tried, from the start
+    again: so the lots follow from one capital base, and a later attempt that is given the base
+    finds the same. Only when that goes round in circles is an outcome corrected instead.
+    """
+    start = [line.shares for line in book.lines]
+    end = _trade(book, start, book.cash_usd, _first_base(book))
+    for tried in range(1, _TRIES):
+        if not any(wish.shares for wish in end.wishes):
             break
-        base, terms = left, book.terms(left)
-    return Steady(shares, wishes, sized_with, sized_on, cash, fees)
+        if tried < _FRESH_TRIES:
+            end = _trade(book, start, book.cash_usd, end.left_usd)
+        else:
+            end = _trade(book, end.shares, end.cash_usd - end.room_usd, end.left_usd)
+    return end
+
+
+def _trade(book: Book, shares: list[Decimal], cash_usd: Decimal, base_usd: Decimal) -> End:
+    """Trade for one capital base, and ask again with the one that is left."""
+    terms = book.terms(base_usd)
+    wishes = _ask(book, shares, terms, cash_usd)
+    traded = any(wish.shares for wish in wishes)
+    after = _fill(book, shares, wishes) if traded else shares
+    cash, fees, room = _settle(book, after)
+    left = base_usd if book.base_after is None else book.base_after(cash, fees)
+    if traded or left != base_usd:
+        wishes = _ask(book, after, book.terms(left), cash - room)
+    return End(after, wishes, base_usd, terms, left, cash, fees, room)
 
 
 def _first_base(book: Book) -> Decimal:
@@ -204,7 +220,7 @@ def _round_up(
 
     Both are one question: an attempt that finds the sales done must answer it as the first did.
     """
-    candidates = []
+    candidates: list[Candidate] = []
     for place in rests:
         line, wish = lines[place], wishes[place]
         gain, more = _gain_usd(line, wish, terms), wish.shares + terms.lot_shares
@@ -215,7 +231,9 @@ def _round_up(
         else:
             cost = line.budget_usd(more) - line.budget_usd(wish.shares)
         candidates.append(Candidate(place, gain, cost))
-    for each in choose(candidates, cash_usd):
+    # Counted over wishes, not over candidates, of which a later attempt finds fewer.
+    exact = sum(1 for line in lines if line.amount) <= EXACT_UP_TO
+    for each in choose(candidates, cash_usd, exact=exact):
         more = wishes[each.place].shares + terms.lot_shares
         wishes[each.place] = Wish(more, None, ReasonCode.AT_TARGET)
 
@@ -240,12 +258,15 @@ def _fill(book: Book, shares: Sequence[Decimal], wishes: Sequence[Wish]) -> list
     return filled
 
 
-def _settle(book: Book, shares: Sequence[Decimal]) -> tuple[Decimal, Decimal]:
-    """Return the cash and the fees when the holdings have become `shares`."""
-    cash, fees = book.cash_usd, _ZERO
+def _settle(book: Book, shares: Sequence[Decimal]) -> tuple[Decimal, Decimal, Decimal]:
+    """Return the cash, the fees and the unused head room when holdings have become `shares`."""
+    cash, fees, room = book.cash_usd, _ZERO, _ZERO
     for line, after in zip(book.lines, shares, strict=True):
         traded = after - line.shares
         if traded:
-            cash -= traded * line.price_usd
-            fees += line.fee_usd(abs(traded))
-    return cash - fees, fees
+            value, fee = traded * line.price_usd, line.fee_usd(abs(traded))
+            cash -= value
+            fees += fee
+            if traded > _ZERO and line.budget_price_usd != line.price_usd:
+                room += line.budget_usd(traded) - value - fee
+    return cash - fees, fees, room

@@ -101,7 +101,7 @@ def limit(meaning: str) -> Mapping[str, Any]:
 
 def section(kind: type) -> Mapping[str, Any]:
     """Return the metadata of a section."""
-    return key(kind.__doc__ or "", lambda data: read_section(kind, data), scaled)
+    return key("", lambda data: read_section(kind, data), scaled)
 
 
 # ── Readers: from plain YAML, where every value is text, to the value ──────────────────

@@ -17,7 +17,13 @@ from werkzeug.exceptions import InternalServerError
 
 from quant_platform_kit import __version__
 from quant_platform_kit.contracts import CycleReport, CycleRequest, Outcome, canonical, decode
-from quant_platform_kit.errors import ContractError, PlatformError, ReasonCode, SlotBusy, StopAndTell
+from quant_platform_kit.errors import (
+    ContractError,
+    PlatformError,
+    ReasonCode,
+    SlotBusy,
+    StopAndTell,
+)
 from quant_platform_kit.service._logging import configure_logging
 from quant_platform_kit.settings import Settings, load_settings
 

@@ -1,0 +1,58 @@
+"""What runs and operators' commands ask of the account: its state, and a desk to trade it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+
+from quant_platform_kit.contracts import Fill, PortfolioSnapshot, Quote
+from quant_platform_kit.cycle._parts import Parts
+from quant_platform_kit.ledger import Ledger, Locks
+from quant_platform_kit.orders import Desk, Journal
+
+
+def take_snapshot(parts: Parts) -> PortfolioSnapshot:
+    """Ask the broker for everything the account has."""
+    broker = parts.broker
+    return PortfolioSnapshot(
+        broker.account(), broker.positions(), broker.open_orders(), parts.clock.now()
+    )
+
+
+def prices(quotes: Mapping[str, Quote]) -> dict[str, Decimal]:
+    """Return the prices of quotes, in USD by symbol."""
+    return {symbol: quote.price_usd for symbol, quote in quotes.items()}
+
+
+def uncertain_symbols(parts: Parts) -> frozenset[str]:
+    """Return the symbols with an order whose end is not known."""
+    unfinished = Journal(parts.store, parts.clock).unfinished()
+    return frozenset(order.symbol for order in unfinished)
+
+
+def unsettled_symbols(parts: Parts) -> frozenset[str]:
+    """Return the symbols on which broker and ledger may differ: uncertain or locked ones."""
+    return uncertain_symbols(parts) | Locks(parts.store).all().keys()
+
+
+def open_desk(parts: Parts, run_key: str) -> Desk:
+    """Return a desk that sends orders and books their fills into the ledger."""
+    journal = Journal(parts.store, parts.clock)
+    return Desk(
+        journal,
+        parts.broker,
+        parts.clock,
+        partial(_book, journal, Ledger(parts.store), run_key),
+        parts.fill_deadline_secs,
+    )
+
+
+def _book(journal: Journal, ledger: Ledger, run_key: str, executions: Sequence[Fill]) -> None:
+    legs = {
+        order.client_id: order.leg
+        for fill in executions
+        if fill.client_id is not None
+        for order in journal.find(fill.client_id)
+    }
+    ledger.book(executions, legs, run_key=run_key)

@@ -1,0 +1,52 @@
+"""Broker and ledger compared on demand, outside a run; nothing is sent but cancels of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+
+from quant_platform_kit.cycle._account import (
+    open_desk,
+    prices,
+    take_snapshot,
+    uncertain_symbols,
+)
+from quant_platform_kit.cycle._parts import Parts
+from quant_platform_kit.ledger import Reconciliation, reconcile
+from quant_platform_kit.market import run_key
+from quant_platform_kit.orders import recover
+
+_SLOT = "reconcile"
+
+
+def reconcile_now(parts: Parts, accepted: AbstractSet[str] = frozenset()) -> Reconciliation:
+    """Learn the end of every order that is unfinished, then compare broker and ledger.
+
+    Parameters
+    ----------
+    parts : Parts
+    accepted : set of str
+        Symbols whose difference the operator has explained: the ledger follows the broker.
+
+    Raises
+    ------
+    SlotBusy
+        When a run of the account is in progress.
+    ReconciliationError
+        As a run would: the account cannot be what the broker says, or too much is unexplained.
+    """
+    with parts.lease.held():
+        key = run_key(parts.account, parts.clock.now().date(), _SLOT)
+        recover(open_desk(parts, key))
+        snapshot = take_snapshot(parts)
+        held = sorted(snapshot.quantities())
+        return reconcile(
+            parts.store,
+            snapshot,
+            parts.owners(),
+            uncertain=uncertain_symbols(parts),
+            accepted=accepted,
+            prices_usd=prices(parts.broker.quotes(held)) if held else {},
+            tolerances=parts.tolerances,
+            run_key=key,
+            output=parts.reconciliation_output,
+        )
