@@ -8,8 +8,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from proof._account import FIRST_SESSION, Ground, SleeveScript, TrialAccount, market_of
-from proof._account import sessions_from
+from proof._account import (
+    FIRST_SESSION,
+    Ground,
+    SleeveScript,
+    TrialAccount,
+    market_of,
+    sessions_from,
+)
 from proof._far_side import Killed, Strike, Trouble
 from proof._invariants import (
     Broken,
@@ -233,11 +239,6 @@ def _trades(account: TrialAccount) -> Trades:
         key = (fill.symbol, fill.side)
         traded[key] = traded.get(key, Decimal(0)) + fill.quantity
     return traded
-
-
-def by_legs(task: CrashTask) -> int:
-    """Return a size to order tasks by, the longest first."""
-    return -task.legs
 
 
 def lines(count: CrashCount) -> Iterator[str]:

@@ -132,7 +132,7 @@ def test_live_mode_refuses_the_simulated_broker_and_sends_nothing(
 def test_live_mode_refuses_a_store_on_a_disk_that_does_not_last(
     start: OpenRuntime, state: Path
 ) -> None:
-    with pytest.raises(SettingsError, match="temporary files, .* Set QPK_STORE_URL to"):
+    with pytest.raises(SettingsError, match=r"temporary files, .* Set QPK_STORE_URL to"):
         start(EXECUTION_MODE="live")
     assert not state.exists()
 

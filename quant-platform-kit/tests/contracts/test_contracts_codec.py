@@ -33,7 +33,6 @@ from quant_platform_kit.contracts import (
     SignalAction,
     Skipped,
     SleeveDecision,
-    SnapshotRef,
     StrategyIdentity,
     Target,
     TargetMode,

@@ -221,8 +221,8 @@ EXAMPLES: dict[type, dict[str, Any]] = {
         "leg": LEG,
     },
     OrderPlan: {
-        "sized_on_usd": HUNDRED,
         "capital_base_usd": HUNDRED,
+        "sized_on_usd": HUNDRED,
         "sells": (),
         "buys": (LEG,),
         "skipped": (Skipped("BIL", ReasonCode.AT_TARGET),),
@@ -394,6 +394,7 @@ REFUSALS: list[Refusal] = [
     (TargetPortfolio, {"targets": (PortfolioTarget("GLD", ONE),)}, "targets"),
     (TargetPortfolio, {"targets": (PortfolioTarget("SPY", Decimal("1.01")),)}, "targets"),
     (TradingRules, {"lot_shares": Decimal(0)}, "lot_shares"),
+    (TradingRules, {"tick_usd": Decimal(0)}, "tick_usd"),
     (TradingRules, {"minimum_notional_usd": -ONE}, "minimum_notional_usd"),
     (TradingRules, {"buy_price_buffer_ratio": -ONE}, "buy_price_buffer_ratio"),
     *[(Verdict, {"quantity": q}, "quantity") for q in (Decimal(0), -ONE, NAN, 10)],

@@ -12,7 +12,7 @@ from quant_platform_kit.contracts import (
     ExecutionHints,
     FeeModel,
     OrderPlan,
-    OrderStatus,
+    Rounding,
     Side,
     TargetMode,
     TradingRules,
@@ -25,6 +25,7 @@ Quantities = Callable[[OrderPlan], dict[str, Decimal]]
 Codes = Callable[[OrderPlan], dict[str, ReasonCode]]
 Orders = Callable[..., BrokerOrder]
 
+FREE = TradingRules()
 DOLLAR_FEE = TradingRules(fees=FeeModel(minimum_usd=Decimal(1)))
 
 
@@ -46,7 +47,7 @@ def test_a1_an_emergency_sells_everything_managed_and_buys_the_safe_haven(
 
 
 def test_a_buy_that_does_not_fit_is_reduced_and_says_why(plan: Planner) -> None:
-    made = plan({"AAA": 1}, prices={"AAA": 10}, cash=100, rules=DOLLAR_FEE)
+    made = plan({"AAA": 100}, mode=TargetMode.VALUE, prices={"AAA": 10}, cash=100, rules=DOLLAR_FEE)
     (leg,) = made.buys
     assert leg.quantity == 9
     assert leg.target_quantity == 10
@@ -58,12 +59,39 @@ def test_a_buy_that_cannot_be_paid_at_all_is_skipped(plan: Planner, codes: Codes
     made = plan(
         {"AAA": 500, "BBB": 400},
         mode=TargetMode.VALUE,
-        prices={"AAA": 100, "BBB": 100},
-        cash=540,
+        prices={"AAA": 100, "BBB": 300},
+        cash=240,
     )
     assert [leg.symbol for leg in made.buys] == ["AAA"]
     assert codes(made) == {"BBB": ReasonCode.CASH_SHORT}
-    assert made.skipped[0].detail == "400.00 USD needed with buffer and fee, 40.00 left"
+    assert made.skipped[0].detail == "300.00 USD needed with head room and fee, 40.00 left"
+
+
+def test_cash_goes_to_the_symbols_that_lack_most(plan: Planner, quantities: Quantities) -> None:
+    made = plan(
+        {"AAA": 700, "BBB": 500, "CCC": 100},
+        mode=TargetMode.VALUE,
+        prices={"AAA": 10, "BBB": 10, "CCC": 10},
+        cash=800,
+    )
+    # Each of the first two is left 200 short; CCC lacks no more than that.
+    assert quantities(made) == {"AAA": 50, "BBB": 30}
+
+
+def test_with_the_plain_floor_one_purchase_is_paid_after_the_other(
+    plan: Planner, quantities: Quantities
+) -> None:
+    made = plan(
+        {"AAA": 700, "BBB": 500, "CCC": 100},
+        mode=TargetMode.VALUE,
+        prices={"AAA": 10, "BBB": 10, "CCC": 10},
+        cash=800,
+        policy=CapitalPolicy(rounding=Rounding.FLOOR),
+    )
+    assert quantities(made) == {"AAA": 70, "BBB": 10}
+    assert {leg.symbol: leg.quantity for leg in fund_buys(made, Decimal(300), FREE).buys} == {
+        "AAA": 30
+    }
 
 
 def test_what_a_large_purchase_leaves_pays_for_a_smaller_one(
@@ -130,10 +158,12 @@ def test_a11_buys_shrink_to_the_cash_that_sells_really_brought(plan: Planner) ->
         rules=DOLLAR_FEE,
     )
     assert {leg.symbol: leg.quantity for leg in made.buys} == {"BBB": 30, "CCC": 39}
+    assert (made.fees_usd, made.residual_cash_usd) == (3, 1000 - 600 - 390 - 3)
     funded = fund_buys(made, Decimal(500), DOLLAR_FEE)
-    assert {leg.symbol: leg.quantity for leg in funded.buys} == {"BBB": 24, "CCC": 1}
+    # 600 and 400 were wanted: BBB gets 340 and CCC 150, so that each lacks 250 or 260.
+    assert {leg.symbol: leg.quantity for leg in funded.buys} == {"BBB": 17, "CCC": 15}
     assert all(leg.limited_by is ReasonCode.CASH_SHORT for leg in funded.buys)
-    assert funded.residual_cash_usd == 500 - 24 * 20 - 1 - 10 - 1
+    assert (funded.fees_usd, funded.residual_cash_usd) == (3, 500 - 340 - 150 - 2)
     assert funded.sells == made.sells
 
 
@@ -155,66 +185,3 @@ def test_a11_without_any_cash_no_buy_is_left_and_each_has_its_reason(
 def test_more_cash_than_planned_buys_nothing_more(plan: Planner) -> None:
     made = plan({"AAA": 1}, prices={"AAA": 10}, cash=100, rules=DOLLAR_FEE)
     assert fund_buys(made, Decimal(10_000), DOLLAR_FEE).buys == made.buys
-
-
-def test_a_working_order_blocks_its_symbol_and_no_other(
-    plan: Planner, order_in: Orders, quantities: Quantities, codes: Codes
-) -> None:
-    made = plan(
-        dict.fromkeys(("AAA", "BBB", "CCC", "DDD"), "0.25"),
-        prices=dict.fromkeys(("AAA", "BBB", "CCC", "DDD"), 10),
-        cash=1000,
-        orders=(
-            order_in("AAA"),
-            order_in("BBB", client_id=None, side=Side.SELL),
-            order_in("CCC", status=OrderStatus.CANCELLED),
-        ),
-    )
-    assert quantities(made) == {"CCC": 25, "DDD": 25}
-    assert made.reserve_usd == 100  # ten shares of AAA; a sale or an ended order needs no cash
-    assert codes(made) == {"AAA": ReasonCode.ORDER_UNRESOLVED, "BBB": ReasonCode.FOREIGN_ORDER}
-
-
-def test_cash_of_a_working_purchase_is_not_spent_twice(
-    plan: Planner, order_in: Orders, quantities: Quantities
-) -> None:
-    made = plan(
-        {"AAA": "0.5", "BBB": "0.5"},
-        prices={"AAA": 10, "BBB": 10},
-        cash=100,
-        orders=(order_in("AAA", quantity=8, filled=1),),
-        rules=DOLLAR_FEE,
-    )
-    assert made.reserve_usd == 71
-    assert quantities(made) == {"BBB": 2}
-
-
-def test_a_foreign_order_is_the_stronger_reason_where_a_symbol_has_both(
-    plan: Planner, order_in: Orders, codes: Codes
-) -> None:
-    ours, foreign = order_in("AAA"), order_in("AAA", client_id=None)
-    for orders in ((ours, foreign), (foreign, ours)):
-        made = plan({"AAA": "0.5"}, prices={"AAA": 10}, cash=1000, orders=orders)
-        assert codes(made) == {"AAA": ReasonCode.FOREIGN_ORDER}
-
-
-def test_a_working_purchase_without_a_quote_does_not_stop_the_others(
-    plan: Planner, order_in: Orders, quantities: Quantities
-) -> None:
-    made = plan({"AAA": 1}, prices={"AAA": 10}, cash=100, orders=(order_in("MANUAL"),))
-    assert quantities(made) == {"AAA": 10}
-
-
-def test_a_blocked_symbol_keeps_its_holding_under_the_given_code(
-    plan: Planner, quantities: Quantities, codes: Codes
-) -> None:
-    made = plan(
-        {"BBB": "0.5"},
-        managed=("AAA", "BBB"),
-        prices={"AAA": 10, "BBB": 10},
-        cash=100,
-        positions={"AAA": 10},
-        blocked={"AAA": ReasonCode.QUANTITY_MISMATCH},
-    )
-    assert quantities(made) == {"BBB": 10}
-    assert codes(made) == {"AAA": ReasonCode.QUANTITY_MISMATCH}

@@ -109,9 +109,7 @@ def test_a_target_below_one_lot_says_so(plan: Planner, codes: Codes) -> None:
 
 def test_what_is_at_its_target_says_what_it_holds(plan: Planner) -> None:
     made = plan({"AAA": "0.5"}, prices={"AAA": 10}, cash=500, positions={"AAA": 50})
-    assert made.skipped == (
-        Skipped("AAA", ReasonCode.AT_TARGET, "holds 50, exact target 50.0000"),
-    )
+    assert made.skipped == (Skipped("AAA", ReasonCode.AT_TARGET, "holds 50, exact target 50.0000"),)
 
 
 def test_a_managed_symbol_neither_held_nor_wanted_has_a_reason_and_needs_no_price(

@@ -80,7 +80,7 @@ class Reconciliation:
     cash_difference_usd: Decimal = ZERO
 
 
-def reconcile(
+def reconcile(  # noqa: PLR0913 (all but three have a default)
     store: Store,
     snapshot: PortfolioSnapshot,
     owners: Mapping[str, str],
