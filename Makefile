@@ -52,7 +52,7 @@ up: $(STAMP) ## The same, and leave the three services serving
 
 .PHONY: test
 test: $(STAMP) ## Run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2
 
 .PHONY: lint
 lint: $(STAMP) ## Check style and formatting

@@ -67,11 +67,16 @@ def kill(times: int, database: str | None = None) -> list[_kill.KillCount]:
     return sorted(counts, key=lambda count: DATABASES.index(count.database))
 
 
+def _crashes(*, long: bool) -> tuple[Iterable[str], Sequence[str]]:
+    counted = crash(long=long)
+    return _crash.lines(counted), counted.broken
+
+
 def _everything(*, long: bool) -> int:
     started, failed = time.monotonic(), 0
     parts: list[_report.Part] = []
     for title, run in (
-        ("Crash enumeration", lambda: (lambda c: (_crash.lines(c), c.broken))(crash(long=long))),
+        ("Crash enumeration", lambda: _crashes(long=long)),
         ("Simulation", lambda: _simulation(long=long)),
         ("kill -9 of the service", lambda: _kills(_LONG_KILLS if long else _SHORT_KILLS)),
     ):

@@ -114,7 +114,7 @@ def tasks(*, long: bool) -> tuple[CrashTask, ...]:
                 found.append(CrashTask(legs, trouble))
                 continue
             occasions: tuple[int | None, ...] = (*range(1, max(legs, 4) + 1), None)
-            stride = 1 if long else 3 * len(occasions)
+            stride = 1 if long else 5 * len(occasions)
             found.append(CrashTask(legs, trouble, occasions, stride))
     return tuple(found)
 
@@ -207,9 +207,7 @@ class _Trial:
             check_report(reports[-1])
             check_far_side(account)
 
-    def _judge(
-        self, account: TrialAccount, reports: list[CycleReport], count: CrashCount
-    ) -> None:
+    def _judge(self, account: TrialAccount, reports: list[CycleReport], count: CrashCount) -> None:
         check_books(account)
         last = reports[-1]
         check_slot(account.journal().of_run(last.run_key), filled_by_order(account), _LOT)

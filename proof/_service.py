@@ -72,9 +72,7 @@ class Service:
     ) -> None:
         self.folder = folder
         self.port = _free_port()
-        environ = settings_of(
-            folder, latency_secs=latency_secs, start=start, store_url=store_url
-        )
+        environ = settings_of(folder, latency_secs=latency_secs, start=start, store_url=store_url)
         command = (sys.executable, "-m", "gunicorn", "--workers", "1", "main:app")
         with (folder / "service.log").open("ab") as log:
             self._process = subprocess.Popen(

@@ -55,7 +55,6 @@ _LONGEST_LIFE: Final = 150  # moments; a run with four orders has about as many
 _LOT: Final = Decimal(1)
 
 
-
 @dataclass(slots=True)
 class SimulationCount:
     """What a number of schedules saw."""

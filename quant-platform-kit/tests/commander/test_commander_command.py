@@ -38,7 +38,7 @@ def sleeve(
 
 
 def amounts(portfolio: TargetPortfolio) -> dict[str, Decimal]:
-    return {target.symbol: target.amount for target in portfolio.targets}
+    return {target.symbol: target.amount for target in portfolio.targets if target.amount}
 
 
 def test_one_sleeve_of_the_whole_account_passes_its_decision_on() -> None:

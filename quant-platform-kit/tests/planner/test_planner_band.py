@@ -1,4 +1,4 @@
-"""The no-trade band: what it keeps, how far a trade goes that leaves it, and what it never stops."""
+"""The no-trade band: what it keeps, how far a trade goes, and what it never stops."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_a_strategy_that_only_buys_still_buys(plan: Planner, quantities: Quantit
 
 @given(
     held=st.integers(1, 400),
-    wish=st.integers(0, 4_000).map(lambda n: Decimal(n)),
+    wish=st.integers(0, 4_000).map(Decimal),
     price=st.integers(1, 200).map(Decimal),
     goal=st.sampled_from(BandGoal),
 )

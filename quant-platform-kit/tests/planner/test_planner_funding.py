@@ -1,4 +1,4 @@
-"""Which buys cash pays for, and which symbols must not be traded at all."""
+"""Which buys cash pays for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from decimal import Decimal
 import pytest
 
 from quant_platform_kit.contracts import (
-    BrokerOrder,
     ExecutionHints,
     FeeModel,
     OrderPlan,
@@ -23,7 +22,6 @@ from quant_platform_kit.planner import CapitalPolicy, fund_buys
 Planner = Callable[..., OrderPlan]
 Quantities = Callable[[OrderPlan], dict[str, Decimal]]
 Codes = Callable[[OrderPlan], dict[str, ReasonCode]]
-Orders = Callable[..., BrokerOrder]
 
 FREE = TradingRules()
 DOLLAR_FEE = TradingRules(fees=FeeModel(minimum_usd=Decimal(1)))

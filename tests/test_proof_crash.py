@@ -1,0 +1,84 @@
+"""The crash enumeration in its shortest form, and that it would notice what it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from proof._crash import CrashCount, CrashTask, enumerate_crashes, lines, tasks
+from proof._far_side import Trouble
+from proof._invariants import Broken
+from quant_platform_kit.contracts import OrderStatus
+from quant_platform_kit.cycle import _steps
+from quant_platform_kit.errors import ReasonCode
+from quant_platform_kit.orders import Desk, Journal, _journal
+
+
+def tried(legs: int, trouble: Trouble, nth: int | None = 1, stride: int = 17) -> CrashCount:
+    return enumerate_crashes(CrashTask(legs, trouble, (nth,), stride))
+
+
+@pytest.mark.parametrize("legs", [1, 2, 3, 4, 5])
+def test_a_death_at_any_moment_leaves_the_undisturbed_book(legs: int) -> None:
+    count = tried(legs, Trouble.NONE, None, stride=7)
+    assert count.broken == []
+    assert count.deaths > 5
+    assert (count.exact, count.within, count.halts) == (count.cases, 0, {})
+
+
+@pytest.mark.parametrize("trouble", sorted(set(Trouble) - {Trouble.NONE}))
+def test_a_death_beside_any_fault_leaves_nothing_twice_and_nothing_lost(trouble: Trouble) -> None:
+    count = tried(4, trouble, 2)
+    assert count.broken == []
+    assert count.exact + count.within + count.halts.total() == count.cases > 1
+
+
+def test_the_whole_enumeration_has_every_plan_with_every_fault() -> None:
+    for long in (False, True):
+        found = {(task.legs, task.trouble) for task in tasks(long=long)}
+        assert found == {(legs, trouble) for legs in range(1, 6) for trouble in Trouble}
+
+
+def test_the_figures_say_what_was_tried() -> None:
+    count = CrashCount()
+    count.add(CrashCount(cases=2, deaths=1, moments=9, exact=1, within=1))
+    count.add(CrashCount(cases=1, deaths=1, moments=7, broken=["a case"]))
+    count.halts[ReasonCode.BROKER_ANSWER] += 1
+    assert list(lines(count)) == [
+        "cases 3, deaths 2 at up to 9 moments",
+        "final book exactly the undisturbed one: 1",
+        "less, as the broker allowed: 1; named halts: BROKER_ANSWER 1",
+        "invariants broken: 1",
+    ]
+
+
+def forgets(desk: Desk) -> tuple[object, ...]:
+    """Take every unfinished order for one that was never sent, without asking."""
+    for order in desk.journal.unfinished():
+        desk.journal.mark(order.client_id, OrderStatus.CANCELLED, code=ReasonCode.NEVER_SENT)
+    return ()
+
+
+def test_a_platform_that_does_not_ask_after_a_crash_is_found_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_steps, "recover", forgets)
+    assert tried(4, Trouble.NONE, None, stride=3).broken != []
+
+
+def test_a_platform_that_journals_after_sending_is_found_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    numbers = iter(range(10_000))
+
+    def another(_run_key: str, _symbol: str, _side: object, _number: int) -> str:
+        return f"qpk-{next(numbers)}"
+
+    def nothing_unfinished(_journal: Journal) -> Sequence[object]:
+        return ()
+
+    monkeypatch.setattr(_journal, "client_id", another)
+    monkeypatch.setattr(Journal, "unfinished", nothing_unfinished)
+    with pytest.raises(Broken):  # not even an undisturbed run books its fills
+        tried(4, Trouble.NONE, None)
