@@ -12,11 +12,11 @@ STAMP := .venv/.installed
 PACKAGES := quant-platform-kit us-equity-strategies snapshot-pipelines
 METADATA := $(PACKAGES:%=%/pyproject.toml)
 OURS := quant-platform-kit us-equity-strategies us-equity-snapshot-pipelines
-TYPED := $(PACKAGES:%=%/src) $(wildcard demo bench platforms tools)
+TYPED := $(PACKAGES:%=%/src) $(wildcard demo bench platforms proof tools)
 
 .PHONY: help
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: install
 install: $(STAMP) ## Make the environment in .venv (other commands do it when needed)
@@ -73,6 +73,14 @@ check: lint types contracts test ## All of the checks above
 .PHONY: bench
 bench: $(STAMP) ## Measure against peers and write docs/benchmarks.md
 	@$(BIN)/python -m bench
+
+.PHONY: prove
+prove: $(STAMP) ## Try to make it trade twice: crashes, random days, kill -9; writes docs/reliability.md
+	@$(BIN)/python -m proof
+
+.PHONY: prove-long
+prove-long: $(STAMP) ## The same in depth: every crash, 100,000 random schedules, 50 kills; takes hours
+	@$(BIN)/python -m proof --long
 
 .PHONY: mutation
 mutation: $(STAMP) ## Count the small faults that no test would notice; writes docs/quality.md

@@ -67,21 +67,16 @@ def kill(times: int, database: str | None = None) -> list[_kill.KillCount]:
     return sorted(counts, key=lambda count: DATABASES.index(count.database))
 
 
-def _crashes(*, long: bool) -> tuple[Iterable[str], Sequence[str]]:
-    counted = crash(long=long)
-    return _crash.lines(counted), counted.broken
-
-
 def _everything(*, long: bool) -> int:
     started, failed = time.monotonic(), 0
     parts: list[_report.Part] = []
-    for title, run in (
-        ("Crash enumeration", lambda: _crashes(long=long)),
-        ("Simulation", lambda: _simulation(long=long)),
-        ("kill -9 of the service", lambda: _kills(_LONG_KILLS if long else _SHORT_KILLS)),
+    for title, try_it in (
+        ("Crash enumeration", _crashes),
+        ("Simulation", _simulation),
+        ("kill -9 of the service", _kills),
     ):
         began = time.monotonic()
-        figures, broken = run()
+        figures, broken = try_it(long=long)
         part = _report.Part(title, tuple(figures), time.monotonic() - began)
         print(f"{title} ({part.seconds:.0f} s)")
         failed |= _tell((f"  {line}" for line in part.figures), broken)
@@ -96,8 +91,8 @@ def _simulation(*, long: bool) -> tuple[Iterable[str], list[str]]:
     return _simulate.lines(count), count.broken
 
 
-def _kills(times: int) -> tuple[Iterable[str], list[str]]:
-    counts = kill(times)
+def _kills(*, long: bool) -> tuple[Iterable[str], list[str]]:
+    counts = kill(_LONG_KILLS if long else _SHORT_KILLS)
     figures = [line for count in counts for line in _kill.lines(count)]
     return figures, [f"{count.database}: {line}" for count in counts for line in count.broken]
 

@@ -69,8 +69,8 @@ class _Watch:
             return
         frame = sys._getframe(1)  # noqa: SLF001 (where the event comes from)
         if not _is_import(frame):
-            shown = ", ".join(repr(argument) for argument in arguments[:2])
-            self.note(f"{event}({shorten(shown, _SHOWN, placeholder='…')})", frame)
+            shown = ", ".join(_ending(repr(argument)) for argument in arguments[:2])
+            self.note(f"{event}({shown})", frame)
             raise PermissionError(f"{event} while deciding")
 
     def _calls(self, frame: FrameType, event: str, argument: Any) -> None:  # noqa: ANN401 (sys.setprofile's protocol)
@@ -119,6 +119,11 @@ def _reading(function: Any) -> str | None:  # noqa: ANN401 (any built-in functio
 
 def _environment(frame: FrameType) -> str | None:
     return "os.environ" if frame.f_code.co_qualname.startswith("_Environ.") else None
+
+
+def _ending(text: str) -> str:
+    """Return `text`, or its end where it is long: of a path, the end tells which file it is."""
+    return text if len(text) <= _SHOWN else f"{text[0]}…{text[1 - _SHOWN :]}"
 
 
 def _is_import(frame: FrameType | None) -> bool:
