@@ -86,6 +86,11 @@ def _everything(*, long: bool) -> int:
     return failed
 
 
+def _crashes(*, long: bool) -> tuple[Iterable[str], list[str]]:
+    count = crash(long=long)
+    return _crash.lines(count), count.broken
+
+
 def _simulation(*, long: bool) -> tuple[Iterable[str], list[str]]:
     count = simulate(_LONG_SCHEDULES if long else _SHORT_SCHEDULES, long=long)
     return _simulate.lines(count), count.broken

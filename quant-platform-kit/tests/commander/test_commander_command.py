@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,12 +12,14 @@ from hypothesis import strategies as st
 
 from quant_platform_kit.commander import Sleeve, command
 from quant_platform_kit.contracts import (
+    BandGoal,
     Cadence,
     Contribution,
     Decision,
     ExecutionHints,
     FrozenSleeve,
     HistoryInput,
+    PortfolioTarget,
     ProfileStatus,
     StrategyManifest,
     TargetMode,
@@ -32,13 +35,13 @@ def sleeve(
     *managed: str,
     weight: Decimal = Decimal(1),
     mode: TargetMode = TargetMode.WEIGHT,
-    **hints: Decimal,
+    **hints: Any,  # noqa: ANN401 (of several types, checked by the contract)
 ) -> Sleeve:
     return Sleeve(profile, weight, managed or ("AAA", "BBB"), mode, ExecutionHints(**hints))
 
 
 def amounts(portfolio: TargetPortfolio) -> dict[str, Decimal]:
-    return {target.symbol: target.amount for target in portfolio.targets if target.amount}
+    return {target.symbol: target.amount for target in portfolio.targets}
 
 
 def test_one_sleeve_of_the_whole_account_passes_its_decision_on() -> None:
@@ -46,8 +49,8 @@ def test_one_sleeve_of_the_whole_account_passes_its_decision_on() -> None:
         [sleeve(cash_reserve_ratio=Decimal("0.02"))], {"alpha": Decision.weights({"BBB": 0.6})}
     )
     assert portfolio.mode is TargetMode.WEIGHT
-    assert portfolio.managed == ("AAA", "BBB")  # AAA is managed and not wanted: zero
-    assert amounts(portfolio) == {"BBB": Decimal("0.6")}
+    assert portfolio.managed == ("AAA", "BBB")
+    assert amounts(portfolio) == {"AAA": 0, "BBB": Decimal("0.6")}
     assert portfolio.frozen == ()
     assert portfolio.hints == ExecutionHints(cash_reserve_ratio=Decimal("0.02"))
 
@@ -63,7 +66,7 @@ def test_a_symbol_of_two_sleeves_is_one_target_that_remembers_both() -> None:
             "beta": Decision.weights({"BBB": 1.0}),
         },
     )
-    assert amounts(portfolio) == {"AAA": Decimal("0.25"), "BBB": Decimal("0.65")}
+    assert amounts(portfolio) == {"AAA": Decimal("0.25"), "BBB": Decimal("0.65"), "CCC": 0}
     assert portfolio.targets[1].contributors == (
         Contribution("alpha", Decimal("0.25")),
         Contribution("beta", Decimal("0.4")),
@@ -89,7 +92,82 @@ def test_dollar_targets_are_the_accounts_dollars_whatever_the_sleeves_weight() -
     portfolio = command(
         [sleeve(mode=TargetMode.VALUE, weight=HALF)], {"alpha": Decision.values({"AAA": 1234.56})}
     )
-    assert amounts(portfolio) == {"AAA": Decimal("1234.56")}
+    assert amounts(portfolio) == {"AAA": Decimal("1234.56"), "BBB": 0}
+
+
+def test_what_nobody_wants_any_more_names_the_sleeves_that_gave_it_up() -> None:
+    portfolio = command(
+        [sleeve("beta", "BBB", "CCC", weight=HALF), sleeve("alpha", "AAA", "BBB", weight=HALF)],
+        {"alpha": Decision.weights({"AAA": 1}), "beta": Decision.weights({"CCC": 1})},
+    )
+    assert portfolio.targets[1] == PortfolioTarget(
+        "BBB", Decimal(0), (Contribution("alpha", Decimal(0)), Contribution("beta", Decimal(0)))
+    )
+
+
+@pytest.mark.parametrize(
+    ("wish", "reserve", "weight"),
+    [
+        ({"AAA": 0.6, "BBB": 0.4}, "0.1", {"AAA": "0.54", "BBB": "0.36"}),
+        ({"AAA": 0.6, "BBB": 0.3}, "0.1", {"AAA": "0.6", "BBB": "0.3"}),
+        ({"AAA": 0.6, "BBB": 0.3}, "0.4", {"AAA": "0.4", "BBB": "0.2"}),
+    ],
+)
+def test_a_cash_reserve_is_taken_off_every_weight_alike_and_only_where_it_is_needed(
+    wish: dict[str, float], reserve: str, weight: dict[str, str]
+) -> None:
+    portfolio = command(
+        [sleeve(cash_reserve_ratio=Decimal(reserve))], {"alpha": Decision.weights(wish)}
+    )
+    assert amounts(portfolio) == {symbol: Decimal(each) for symbol, each in weight.items()}
+
+
+def test_each_sleeve_keeps_its_own_reserve() -> None:
+    portfolio = command(
+        [
+            sleeve("alpha", "AAA", weight=HALF, cash_reserve_ratio=Decimal("0.2")),
+            sleeve("beta", "BBB", weight=HALF),
+        ],
+        {"alpha": Decision.weights({"AAA": 1}), "beta": Decision.weights({"BBB": 1})},
+    )
+    assert amounts(portfolio) == {"AAA": Decimal("0.4"), "BBB": HALF}
+    assert portfolio.hints.cash_reserve_ratio == Decimal("0.1")
+
+
+def test_dollars_are_not_reduced_for_a_reserve() -> None:
+    held_back = sleeve(mode=TargetMode.VALUE, cash_reserve_ratio=HALF)
+    portfolio = command([held_back], {"alpha": Decision.values({"AAA": 100})})
+    assert amounts(portfolio) == {"AAA": Decimal(100), "BBB": 0}
+
+
+@pytest.mark.parametrize(
+    ("goals", "goal"),
+    [
+        ((BandGoal.EDGE, BandGoal.EDGE), BandGoal.EDGE),
+        ((BandGoal.EDGE, BandGoal.TARGET), BandGoal.TARGET),
+        ((BandGoal.TARGET, BandGoal.TARGET), BandGoal.TARGET),
+    ],
+)
+def test_only_sleeves_that_agree_stop_at_the_edge_of_their_band(
+    goals: tuple[BandGoal, BandGoal], goal: BandGoal
+) -> None:
+    first, second = goals
+    portfolio = command(
+        [
+            sleeve("alpha", "AAA", weight=HALF, band_trades_to=first),
+            sleeve("beta", "BBB", weight=HALF, band_trades_to=second),
+        ],
+        {"alpha": Decision.weights({}), "beta": Decision.weights({})},
+    )
+    assert portfolio.hints.band_trades_to is goal
+
+
+def test_one_sleeve_that_never_sells_keeps_the_account_from_selling() -> None:
+    portfolio = command(
+        [sleeve("alpha", "AAA", weight=HALF, buy_only=True), sleeve("beta", "BBB", weight=HALF)],
+        {"alpha": Decision.weights({}), "beta": Decision.weights({})},
+    )
+    assert portfolio.hints.buy_only
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quant_platform_kit.contracts import FeeModel, TradingRules
+from quant_platform_kit.contracts import FeeModel
 from quant_platform_kit.planner._paying import Purchase, afford, least_lots, short_of
 
 ZERO = Decimal(0)
@@ -194,9 +194,8 @@ def test_a_great_difference_in_prices_is_no_great_effort() -> None:
 @pytest.mark.parametrize(
     ("minimum", "lot", "lots"), [(0, 10, 1), (5, 10, 1), (10, 10, 1), (11, 10, 2), (20, 10, 2)]
 )
-def test_the_fewest_lots_are_worth_the_brokers_minimum(minimum: int, lot: int, lots: int) -> None:
-    rules = TradingRules(minimum_notional_usd=Decimal(minimum))
-    assert least_lots(Decimal(lot), rules) == lots
+def test_the_fewest_lots_are_worth_the_smallest_order(minimum: int, lot: int, lots: int) -> None:
+    assert least_lots(Decimal(lot), Decimal(minimum)) == lots
 
 
 def test_a_debit_reads_as_nothing_left() -> None:

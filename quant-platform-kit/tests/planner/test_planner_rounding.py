@@ -257,7 +257,7 @@ def test_up_to_five_symbols_the_lots_are_the_best_of_all_combinations(
     cash: Decimal,
     charged: FeeModel,
 ) -> None:
-    """Each symbol at the whole lots of its target, or one more, as far as cash goes."""
+    """Each symbol at its target rounded down or up, as far as cash goes."""
     price = dict(zip(("AAA", "BBB", "CCC", "DDD", "EEE"), quoted, strict=True))
     # Nothing is near its target yet: a holding within a lot of it has a rule of its own.
     held = {
@@ -276,9 +276,10 @@ def test_up_to_five_symbols_the_lots_are_the_best_of_all_combinations(
     least = [low[symbol] for symbol in wishes]
     if _misfit_usd(least, held, wishes, price, charged)[1] > cash:
         return  # not even the whole lots are paid for: test_planner_paying.py
+    most = [-(-wish // price[symbol]) for symbol, wish in wishes.items()]
     best = min(
         off
-        for lots in product(*((lots, lots + 1) for lots in least))
+        for lots in product(*({low, high} for low, high in zip(least, most, strict=True)))
         for off, needed in [_misfit_usd(lots, held, wishes, price, charged)]
         if needed <= cash
     )

@@ -287,6 +287,8 @@ class OrderPlan:
         Cash expected to be left after every leg and fee, at the prices that sized the plan.
     fees_usd : Decimal
         What every leg together is expected to cost in fees.
+    least_trade_usd : Decimal
+        The smallest order of a symbol that stays wanted.
     rounding : Rounding
     """
 
@@ -298,6 +300,7 @@ class OrderPlan:
     reserve_usd: Decimal
     residual_cash_usd: Decimal
     fees_usd: Decimal = ZERO
+    least_trade_usd: Decimal = ZERO
     rounding: Rounding = Rounding.NEAREST
 
     @property

@@ -31,7 +31,7 @@ def fund_buys(plan: OrderPlan, cash_usd: Decimal, rules: TradingRules) -> OrderP
         Usable cash, as the broker confirms it now.
     rules : TradingRules
     """
-    purchases = [_purchase(leg, rules) for leg in plan.buys]
+    purchases = [_purchase(leg, rules, plan.least_trade_usd) for leg in plan.buys]
     level = plan.rounding is Rounding.NEAREST
     counts, left = afford(purchases, cash_usd - plan.reserve_usd, level=level)
     buys: list[Leg] = []
@@ -55,14 +55,14 @@ def fund_buys(plan: OrderPlan, cash_usd: Decimal, rules: TradingRules) -> OrderP
     )
 
 
-def _purchase(leg: Leg, rules: TradingRules) -> Purchase:
+def _purchase(leg: Leg, rules: TradingRules, least_usd: Decimal) -> Purchase:
     price, lot = leg.price_usd, rules.lot_shares
     budget_price = price + price * rules.buy_price_buffer_ratio
     return Purchase(
         shortfall_usd=leg.difference_usd - leg.working_quantity * price,
         lot_usd=lot * price,
         lots=int(leg.quantity / lot),
-        least_lots=least_lots(lot * price, rules),
+        least_lots=least_lots(lot * price, least_usd),
         budget_lot_usd=lot * budget_price,
         fee_lot_usd=lot * rules.fees.rate(budget_price),
         fees=rules.fees,

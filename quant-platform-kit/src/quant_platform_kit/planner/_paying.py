@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from heapq import heapify, heappop, heappush
 
-from quant_platform_kit.contracts import FeeModel, TradingRules
+from quant_platform_kit.contracts import FeeModel
 
 _ZERO = Decimal(0)
 _CENT = Decimal("0.01")  # a fee is rounded up by less
@@ -27,7 +27,7 @@ class Purchase:
     lot_usd : Decimal
         Value of a lot at the quote.
     lots, least_lots : int
-        The most that are wanted, and the fewest that the broker takes.
+        The most that are wanted, and the fewest that make an order.
     budget_lot_usd, fee_lot_usd : Decimal
         A lot with the head room, and what it adds to the fee.
     fees : FeeModel
@@ -79,9 +79,9 @@ def short_of(needed_usd: Decimal, left_usd: Decimal) -> str:
     return f"{needed_usd:.2f} USD needed with head room and fee, {max(left_usd, _ZERO):.2f} left"
 
 
-def least_lots(lot_usd: Decimal, rules: TradingRules) -> int:
-    """Return the fewest lots of `lot_usd` each that the broker takes as an order."""
-    whole, rest = divmod(rules.minimum_notional_usd, lot_usd)
+def least_lots(lot_usd: Decimal, least_usd: Decimal) -> int:
+    """Return the fewest lots of `lot_usd` each that make an order of `least_usd`."""
+    whole, rest = divmod(least_usd, lot_usd)
     return max(1, int(whole) + (1 if rest else 0))
 
 

@@ -116,6 +116,7 @@ def plan_orders(
         reserve_usd=end.terms.reserve_usd,
         residual_cash_usd=end.cash_usd,
         fees_usd=end.fees_usd,
+        least_trade_usd=end.terms.least_trade_usd,
         rounding=policy.rounding,
     )
 
@@ -207,23 +208,24 @@ def _explained(
     sells: list[Leg] = []
     buys: list[tuple[Decimal, Leg]] = []
     skipped: list[Skipped] = []
-    for line, after, wish in zip(lines, end.shares, end.wishes, strict=True):
+    for line, after, granted, wish in zip(lines, end.shares, end.granted, end.wishes, strict=True):
+        # Cash that ran short is the reason, whatever keeps the rest from being asked for again.
+        reason = granted if granted.short_shares else wish
         if after > line.shares:
-            buys.append(
-                (line.gap_usd(line.shares, unit_usd), _leg(line, after, wish, unit_usd, end))
-            )
+            leg = _leg(line, after, reason, unit_usd, end.terms)
+            buys.append((line.gap_usd(line.shares, unit_usd), leg))
         elif after < line.shares:
-            sells.append(_leg(line, after, wish, unit_usd, end))
+            sells.append(_leg(line, after, reason, unit_usd, end.terms))
         else:
-            detail = wish.detail or explain(line, after, end.terms, wish.code)
-            skipped.append(Skipped(line.quote.symbol, wish.code, detail))
+            detail = reason.detail or explain(line, after, end.terms, reason.code)
+            skipped.append(Skipped(line.quote.symbol, reason.code, detail))
     # Sorting is stable, so equal sizes stay in the order of their symbols.
     sells.sort(key=_notional_usd, reverse=True)
     buys.sort(key=_first, reverse=True)
     return tuple(sells), tuple(leg for _, leg in buys), skipped
 
 
-def _leg(line: Line, after: Decimal, wish: Wish, unit_usd: Decimal, end: End) -> Leg:
+def _leg(line: Line, after: Decimal, reason: Wish, unit_usd: Decimal, terms: Terms) -> Leg:
     price, current = line.price_usd, line.shares
     if line.working_shares:
         current -= line.working_shares
@@ -231,7 +233,7 @@ def _leg(line: Line, after: Decimal, wish: Wish, unit_usd: Decimal, end: End) ->
     exact = target_usd / price
     buys, limited_by = after > line.shares, None
     if after < exact if buys else after > exact:
-        limited_by = _limit(line, exact - after, wish.code, to_edge=end.terms.to_edge)
+        limited_by = _limit(line, exact - after, reason.code, to_edge=terms.to_edge)
     return Leg(
         line.quote.symbol,
         _BUY if buys else _SELL,
@@ -240,7 +242,7 @@ def _leg(line: Line, after: Decimal, wish: Wish, unit_usd: Decimal, end: End) ->
         line.quote.at,
         target_usd,
         current * price,
-        after + wish.short_shares,
+        after + reason.short_shares,
         current,
         exact,
         limited_by,

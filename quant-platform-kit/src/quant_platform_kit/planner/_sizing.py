@@ -10,6 +10,7 @@ from quant_platform_kit.errors import ReasonCode
 from quant_platform_kit.planner._line import Line
 
 _ZERO = Decimal(0)
+_CENT = Decimal("0.01")  # a fee is rounded up by less
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class Wish(NamedTuple):
     shares : Decimal
         To buy; negative to sell. Rounded down, so that it ends at the target or below.
     rest_usd : Decimal or None
-        What then lacks to the target, where a lot more may be held for it: more than half a lot.
+        What then lacks to the target, where a lot more may be held for it: about half a lot or
+        more.
     code : ReasonCode
         Why it asks for no more.
     short_shares : Decimal
@@ -156,8 +158,9 @@ def _reduction(line: Line, held: Decimal, lots: Decimal, rest: Decimal, terms: T
     most = held // terms.lot_shares
     if sold > most:  # a fraction of a lot stays
         return _order(line, -most, None, terms) if most else _BELOW_LOT
+    saved = terms.lot_shares * line.fee_rate + _CENT  # at most, when a lot less is sold
     may_keep = terms.nearest and sold > 1 and (sold - 1) * line.lot_usd >= terms.least_trade_usd
-    if missing is None or not may_keep or missing + missing <= line.lot_usd:
+    if missing is None or not may_keep or missing + missing + saved <= line.lot_usd:
         return _order(line, -sold, None, terms)
     return _order(line, -sold, missing, terms)
 

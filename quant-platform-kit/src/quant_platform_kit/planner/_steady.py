@@ -63,6 +63,8 @@ class End:
     ----------
     shares : list of Decimal
         Of each line, when every order has filled.
+    granted : list of Wish
+        What each line asked for and was given.
     wishes : list of Wish
         What each line asks for then, and why not for more. Of a plan: for nothing.
     sized_on_usd : Decimal
@@ -78,6 +80,7 @@ class End:
     """
 
     shares: list[Decimal]
+    granted: list[Wish]
     wishes: list[Wish]
     sized_on_usd: Decimal
     terms: Terms
@@ -109,14 +112,14 @@ def steady(book: Book) -> End:
 def _trade(book: Book, shares: list[Decimal], cash_usd: Decimal, base_usd: Decimal) -> End:
     """Trade for one capital base, and ask again with the one that is left."""
     terms = book.terms(base_usd)
-    wishes = _ask(book, shares, terms, cash_usd)
-    traded = any(wish.shares for wish in wishes)
-    after = _fill(book, shares, wishes) if traded else shares
+    granted = wishes = _ask(book, shares, terms, cash_usd)
+    traded = any(wish.shares for wish in granted)
+    after = _fill(book, shares, granted) if traded else shares
     cash, fees, room = _settle(book, after)
     left = base_usd if book.base_after is None else book.base_after(cash, fees)
     if traded or left != base_usd:
         wishes = _ask(book, after, book.terms(left), cash - room)
-    return End(after, wishes, base_usd, terms, left, cash, fees, room)
+    return End(after, granted, wishes, base_usd, terms, left, cash, fees, room)
 
 
 def _first_base(book: Book) -> Decimal:
@@ -144,7 +147,7 @@ def _is_still(book: Book, terms: Terms) -> bool:
         if wish.shares < _ZERO:
             return False
         if wish.shares:
-            least = least_lots(line.lot_usd, book.rules) * terms.lot_shares
+            least = least_lots(line.lot_usd, terms.least_trade_usd) * terms.lot_shares
         elif _gain_usd(line, wish, terms) > _ZERO:
             least = terms.lot_shares
         else:
@@ -188,7 +191,7 @@ def _pay(
     """
     places = sorted(short_usd, key=short_usd.__getitem__, reverse=True)
     purchases = [
-        _purchase(book.lines[place], wishes[place].shares, short_usd[place], book.rules)
+        _purchase(book.lines[place], wishes[place].shares, short_usd[place], terms)
         for place in places
     ]
     counts, left = afford(purchases, cash_usd, level=terms.nearest)
@@ -201,15 +204,15 @@ def _pay(
     return left
 
 
-def _purchase(line: Line, shares: Decimal, short_usd: Decimal, rules: TradingRules) -> Purchase:
+def _purchase(line: Line, shares: Decimal, short_usd: Decimal, terms: Terms) -> Purchase:
     return Purchase(
         shortfall_usd=short_usd,
         lot_usd=line.lot_usd,
-        lots=int(shares / rules.lot_shares),
-        least_lots=least_lots(line.lot_usd, rules),
-        budget_lot_usd=rules.lot_shares * line.budget_price_usd,
-        fee_lot_usd=rules.lot_shares * line.budget_rate,
-        fees=rules.fees,
+        lots=int(shares / terms.lot_shares),
+        least_lots=least_lots(line.lot_usd, terms.least_trade_usd),
+        budget_lot_usd=terms.lot_shares * line.budget_price_usd,
+        fee_lot_usd=terms.lot_shares * line.budget_rate,
+        fees=line.fees,
     )
 
 
