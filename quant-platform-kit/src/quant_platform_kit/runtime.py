@@ -20,6 +20,7 @@ from quant_platform_kit.contracts import (
     ExecutionMode,
     FeeModel,
     Heartbeat,
+    Rounding,
     TradingRules,
 )
 from quant_platform_kit.cycle import (
@@ -184,7 +185,12 @@ def open_runtime(settings: Settings) -> Runtime:
         calendar=calendar,
         outbox=Outbox(store, settings.notify_urls, clock),
         languages=settings.languages,
-        policy=CapitalPolicy(settings.cash_floor_usd, settings.capital_limit_usd),
+        policy=CapitalPolicy(
+            settings.cash_floor_usd,
+            settings.capital_limit_usd,
+            # Lots chosen together wait for their proof and their speed.
+            rounding=Rounding.FLOOR,
+        ),
         limits=limits,
         replay=_Replay(clock),
         fill_deadline_secs=settings.fill_deadline_secs,
