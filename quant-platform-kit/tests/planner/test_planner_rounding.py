@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from decimal import Decimal
 from itertools import product
 
@@ -206,89 +206,6 @@ def test_the_plain_floor_sizes_on_the_whole_capital_and_pays_in_order(
     assert made.sized_on_usd == made.capital_base_usd == 1000
     assert quantities(made) == {"AAA": 50, "BBB": 49}
     assert made.buys[1].limited_by is ReasonCode.CASH_SHORT
-
-
-# ── The whole choice against brute force ───────────────────────────────────────────────
-
-prices = st.integers(1, 2_000).map(lambda n: Decimal(n) / 10)
-fees = st.sampled_from(
-    [
-        FeeModel(),
-        FeeModel(minimum_usd=Decimal(1)),
-        FeeModel(notional_bps=Decimal(20)),
-        FeeModel(per_share_usd=Decimal("0.5"), minimum_usd=Decimal("0.35")),
-    ]
-)
-
-
-def _misfit_usd(
-    shares: Sequence[Decimal],
-    held: Mapping[str, int],
-    wishes: Mapping[str, Decimal],
-    quoted: Mapping[str, Decimal],
-    charged: FeeModel,
-) -> tuple[Decimal, Decimal]:
-    """Return the dollars off target plus fees, and the cash that the trades take."""
-    off = cash = ZERO
-    for symbol, after in zip(wishes, shares, strict=True):
-        traded = after - held[symbol]
-        fee = charged.fee(abs(traded), quoted[symbol]) if traded else ZERO
-        off += abs(wishes[symbol] - after * quoted[symbol]) + fee
-        cash += traded * quoted[symbol] + fee
-    return off, cash
-
-
-@given(
-    wishes=st.dictionaries(
-        st.sampled_from(("AAA", "BBB", "CCC", "DDD", "EEE")),
-        st.integers(1, 20_000).map(lambda n: Decimal(n) / 10),
-        min_size=1,
-    ),
-    quoted=st.lists(prices, min_size=5, max_size=5),
-    owned=st.lists(st.integers(0, 40), min_size=5, max_size=5),
-    cash=st.integers(1, 60_000).map(lambda n: Decimal(n) / 10),
-    charged=fees,
-)
-def test_up_to_five_symbols_the_lots_are_the_best_of_all_combinations(
-    plan: Planner,
-    wishes: dict[str, Decimal],
-    quoted: list[Decimal],
-    owned: list[int],
-    cash: Decimal,
-    charged: FeeModel,
-) -> None:
-    """Each symbol at its target rounded down or up, as far as cash goes."""
-    price = dict(zip(("AAA", "BBB", "CCC", "DDD", "EEE"), quoted, strict=True))
-    # Nothing is near its target yet: a holding within a lot of it has a rule of its own.
-    held = {
-        symbol: shares if abs(wishes[symbol] - shares * price[symbol]) > price[symbol] else 0
-        for symbol, shares in zip(sorted(wishes), owned, strict=False)
-    }
-    made = plan(
-        wishes,
-        mode=TargetMode.VALUE,
-        prices=price,
-        positions=held,
-        cash=cash,
-        rules=TradingRules(fees=charged),
-    )
-    low = {symbol: wish // price[symbol] for symbol, wish in wishes.items()}
-    least = [low[symbol] for symbol in wishes]
-    if _misfit_usd(least, held, wishes, price, charged)[1] > cash:
-        return  # not even the whole lots are paid for: test_planner_paying.py
-    most = [-(-wish // price[symbol]) for symbol, wish in wishes.items()]
-    best = min(
-        off
-        for lots in product(*({low, high} for low, high in zip(least, most, strict=True)))
-        for off, needed in [_misfit_usd(lots, held, wishes, price, charged)]
-        if needed <= cash
-    )
-    after = {symbol: Decimal(held[symbol]) for symbol in wishes}
-    for leg in made.legs:
-        signed = leg.quantity if leg in made.buys else -leg.quantity
-        after[leg.symbol] += signed
-    assert all(low[symbol] <= after[symbol] <= low[symbol] + 1 for symbol in wishes)
-    assert _misfit_usd(list(after.values()), held, wishes, price, charged)[0] == best
 
 
 # ── The choice itself ──────────────────────────────────────────────────────────────────
