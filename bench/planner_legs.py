@@ -19,7 +19,6 @@ from quant_platform_kit.contracts import (
     PortfolioTarget,
     Position,
     Quote,
-    Rounding,
     TargetMode,
     TargetPortfolio,
     TradingRules,
@@ -40,8 +39,7 @@ _RULES = TradingRules(
     ),
     buy_price_buffer_ratio=Decimal("0.001"),
 )
-# As services plan; `Rounding.NEAREST` sizes twice and costs about three times as much.
-_POLICY = CapitalPolicy(cash_floor_usd=Decimal(1000), rounding=Rounding.FLOOR)
+_POLICY = CapitalPolicy(cash_floor_usd=Decimal(1000))
 
 
 @dataclass(frozen=True, slots=True)
