@@ -11,7 +11,7 @@ from sqlalchemy import select
 from proof._account import TrialAccount
 from quant_platform_kit.contracts import CycleReport, OrderStatus, Outcome, Side
 from quant_platform_kit.errors import ReasonCode
-from quant_platform_kit.ledger import Locks
+from quant_platform_kit.ledger import Kind, Locks
 from quant_platform_kit.orders import JournalOrder
 from quant_platform_kit.store import fills
 
@@ -64,6 +64,18 @@ def check_books(account: TrialAccount) -> None:
         ours = sum(ledger.cash().values(), _ZERO)
         theirs = account.truth.account().cash_usd
         require(ours == theirs, "the sleeves' cash adds up to the broker's", (ours, theirs))
+    _check_movements(account)
+
+
+def _check_movements(account: TrialAccount) -> None:
+    """Check that shares came and went by fills alone: here are no splits and no new sleeves."""
+    for sleeve in account.sleeves:
+        moved = [
+            entry
+            for entry in account.ledger().transactions(sleeve.name)
+            if entry.quantity and entry.kind in {Kind.TRANSFER, Kind.SPLIT}
+        ]
+        require(not moved, "a strategy's shares move by fills alone", moved)
 
 
 def _check_fills(account: TrialAccount) -> None:

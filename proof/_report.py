@@ -40,6 +40,7 @@ again and asked for the same slot; a second service is left alone.
 - No order is sent twice: every client id reaches the broker at most once in its life.
 - All attempts of a slot together trade no more than one plan wants, in one direction a symbol.
 - Every fill is booked once; shares and cash of all strategies add up to the broker's, to the cent.
+- A strategy's shares move by fills alone; nobody's trade by hand passes for a split.
 - Every order is in the journal before it is sent, and nothing is sent that cash or holdings do not
   cover.
 - Only managed symbols are traded; a frozen or paused strategy has no orders; a closed gate lets

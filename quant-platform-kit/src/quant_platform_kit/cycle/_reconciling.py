@@ -43,6 +43,7 @@ def reconcile_now(parts: Parts, accepted: AbstractSet[str] = frozenset()) -> Rec
             parts.store,
             snapshot,
             parts.owners(),
+            sleeves=frozenset(sleeve.profile for sleeve in parts.sleeves),
             uncertain=uncertain_symbols(parts),
             accepted=accepted,
             prices_usd=prices(parts.broker.quotes(held)) if held else {},

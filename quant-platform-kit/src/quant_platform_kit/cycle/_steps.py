@@ -210,6 +210,7 @@ def reconcile_account(parts: Parts, progress: Progress) -> Progress:
         parts.store,
         snapshot,
         parts.owners(),
+        sleeves=frozenset(sleeve.profile for sleeve in parts.sleeves),
         uncertain=uncertain_symbols(parts),
         prices_usd=present,
         tolerances=parts.tolerances,

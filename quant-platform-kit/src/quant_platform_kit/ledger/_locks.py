@@ -32,6 +32,11 @@ class Locks:
             put(connection, wrong, code, at)
 
 
+def standing(connection: Connection) -> frozenset[str]:
+    """Return the locked symbols, in the caller's transaction."""
+    return frozenset(connection.scalars(select(locks.c.symbol)))
+
+
 def put(connection: Connection, wrong: Mapping[str, str], code: ReasonCode, at: datetime) -> None:
     """Lock exactly the symbols of `wrong` for `code`, in the caller's transaction."""
     rows = connection.execute(select(locks.c.symbol, locks.c.code))

@@ -85,6 +85,7 @@ def reconcile(  # noqa: PLR0913 (all but three have a default)
     snapshot: PortfolioSnapshot,
     owners: Mapping[str, str],
     *,
+    sleeves: AbstractSet[str] = frozenset(),
     uncertain: AbstractSet[str] = frozenset(),
     accepted: AbstractSet[str] = frozenset(),
     prices_usd: Mapping[str, Decimal] | None = None,
@@ -112,6 +113,9 @@ def reconcile(  # noqa: PLR0913 (all but three have a default)
         The broker's truth.
     owners : mapping of str to str
         The sleeve that a managed symbol belongs to when nobody holds it yet.
+    sleeves : set of str
+        Sleeves that are present beside those of `owners`: they manage nothing that another one
+        does not manage first.
     uncertain : set of str
         Symbols with an order whose end is unknown; they are not compared.
     accepted : set of str
@@ -136,6 +140,7 @@ def reconcile(  # noqa: PLR0913 (all but three have a default)
             connection,
             snapshot,
             owners,
+            sleeves=sleeves | frozenset(owners.values()),
             uncertain=uncertain,
             accepted=accepted,
             prices_usd=prices_usd or {},
@@ -163,6 +168,7 @@ class _Comparison:
     connection: Connection
     snapshot: PortfolioSnapshot
     owners: Mapping[str, str]
+    sleeves: AbstractSet[str]
     uncertain: AbstractSet[str]
     accepted: AbstractSet[str]
     prices_usd: Mapping[str, Decimal]
@@ -236,9 +242,8 @@ class _Comparison:
 
     def _released(self) -> Iterable[Transaction]:
         """Let go of what a present sleeve holds and no present sleeve manages any more."""
-        present = frozenset(self.owners.values())
         for held in read_holdings(self.connection):
-            if held.sleeve in present and held.symbol not in self.owners:
+            if held.sleeve in self.sleeves and held.symbol not in self.owners:
                 yield from self._moved(held, UNMANAGED)
 
     def _loose(self, notes: list[str]) -> Iterable[Transaction]:
@@ -263,7 +268,9 @@ class _Comparison:
     def _splits(self, notes: list[str]) -> Iterable[Transaction]:
         broker, book = self.snapshot.quantities(), self._book()
         last = last_prices(self.connection)
-        for symbol in sorted(self.owners.keys() & book.keys() - self.uncertain):
+        # A difference that was no split when it came up does not become one later.
+        unexplained = _locks.standing(self.connection)
+        for symbol in sorted(self.owners.keys() & book.keys() - self.uncertain - unexplained):
             before, after = book[symbol], broker.get(symbol, ZERO)
             ratio = split_ratio(
                 before,
@@ -272,9 +279,16 @@ class _Comparison:
                 self.prices_usd.get(symbol),
                 self.tolerances.split_price_ratio,
             )
-            if ratio is not None:
+            if ratio is not None and not self._was_paid_for(symbol, after - before):
                 notes.append(f"{symbol} split: {before:f} shares became {after:f}")
                 yield from self._split(symbol, after)
+
+    def _was_paid_for(self, symbol: str, change: Decimal) -> bool:
+        """Tell whether cash moved as a trade by hand would have moved it; a split moves none."""
+        ours = sum(read_cash(self.connection).values(), ZERO)
+        moved = self.snapshot.account.cash_usd - ours
+        price = change * self._price(symbol)
+        return abs(moved + price) < abs(price) / 2
 
     def _split(self, symbol: str, after: Decimal) -> Iterable[Transaction]:
         held = {h.sleeve: h for h in read_holdings(self.connection, symbol)}
@@ -310,10 +324,9 @@ class _Comparison:
 
     def _strays(self, notes: list[str]) -> Iterable[Transaction]:
         """Give managed shares that lie in no present sleeve to the sleeve that manages them."""
-        present = frozenset(self.owners.values())
         for held in read_holdings(self.connection):
             owner = self.owners.get(held.symbol)
-            if owner is not None and held.sleeve not in present:
+            if owner is not None and held.sleeve not in self.sleeves:
                 notes.append(f"now managed by {owner}: {held.symbol}")
                 yield from self._moved(held, owner)
 
