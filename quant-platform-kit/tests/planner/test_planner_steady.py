@@ -73,18 +73,18 @@ def test_fees_of_some_symbols_do_not_move_the_others(twice: Again, codes: Codes)
         positions={"AAA": 100_000, "BBB": 100_000},
         rules=TradingRules(fees=FeeModel(notional_bps=Decimal(10))),
     )
-    # The fees are 100 USD, and AAA gives its half of them although it was at its target. Its own
-    # five cents of a fee are then a share that CCC does not get.
+    # The fees are 100 USD, and AAA gives its half of them although it was at its target; the
+    # fifty-first share is what CCC's last one is paid with.
     assert {leg.symbol: leg.quantity for leg in made.legs} == {
         "BBB": 50_025,
-        "AAA": 50,
-        "CCC": 49_974,
+        "AAA": 51,
+        "CCC": 49_975,
     }
     assert again.legs == ()
     assert codes(again) == {
-        "AAA": ReasonCode.AT_TARGET,
+        "AAA": ReasonCode.BELOW_LOT,
         "BBB": ReasonCode.AT_TARGET,
-        "CCC": ReasonCode.BELOW_LOT,
+        "CCC": ReasonCode.AT_TARGET,
     }
 
 

@@ -88,8 +88,8 @@ def size(line: Line, held: Decimal, terms: Terms) -> Wish:
 
     An unwanted holding is sold whole, a fraction of a lot included, and no band keeps it. Every
     other order is a whole number of lots. Whether a lot is held for the rest of the target is
-    decided later, for all symbols together; a lot that is held already is sold for it only when
-    that brings the holding closer to its target by more than the fee.
+    decided later, for all symbols together; a lot that is held already stays where that is
+    closer to the target, or not further by more than its fee; see `spare_lot`.
     """
     if not line.amount:
         return _exit(line, held, terms)
@@ -113,6 +113,22 @@ def size(line: Line, held: Decimal, terms: Terms) -> Wish:
     if lot < terms.least_trade_usd or line.working_shares < _ZERO:
         missing = None
     return _BELOW_LOT if missing is None else Wish(_ZERO, missing, _BELOW_LOT.code)
+
+
+def spare_lot(line: Line, held: Decimal, terms: Terms) -> Wish | None:
+    """Return the sale of the last lot of a holding that lies above its target by less than one.
+
+    Such a lot stays as long as cash does not run short. When it does, the lot is one of those
+    that compete for it, whether held or not; None where there is none, or it must stay.
+    """
+    if not (line.amount and terms.nearest and held >= terms.lot_shares) or terms.buy_only:
+        return None
+    excess = -line.gap_usd(held, terms.unit_usd)
+    if not _ZERO < excess < line.lot_usd or excess <= terms.band_usd:
+        return None
+    if line.lot_usd < terms.least_trade_usd or line.working_shares > _ZERO:
+        return None
+    return Wish(-terms.lot_shares, line.lot_usd - excess, _AT_TARGET.code)
 
 
 def explain(line: Line, held: Decimal, terms: Terms, code: ReasonCode) -> str:

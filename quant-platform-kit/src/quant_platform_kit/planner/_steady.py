@@ -8,7 +8,7 @@ that ask for nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -17,7 +17,7 @@ from quant_platform_kit.errors import ReasonCode
 from quant_platform_kit.planner._line import Line
 from quant_platform_kit.planner._paying import Purchase, afford, least_lots, short_of
 from quant_platform_kit.planner._rounding import EXACT_UP_TO, Candidate, choose
-from quant_platform_kit.planner._sizing import Terms, Wish, size
+from quant_platform_kit.planner._sizing import Terms, Wish, size, spare_lot
 
 _ZERO = Decimal(0)
 _FRESH_TRIES = 4  # one is the rule
@@ -140,7 +140,7 @@ def _first_base(book: Book) -> Decimal:
 
 
 def _is_still(book: Book, terms: Terms) -> bool:
-    """Tell whether no order at all would be made; the first one found ends the search."""
+    """Tell whether no order at all would be made; the first sure one ends the search."""
     cash = book.cash_usd + book.expected_usd - terms.reserve_usd
     for line in book.lines:
         wish = size(line, line.shares, terms)
@@ -148,13 +148,10 @@ def _is_still(book: Book, terms: Terms) -> bool:
             return False
         if wish.shares:
             least = least_lots(line.lot_usd, terms.least_trade_usd) * terms.lot_shares
-        elif _gain_usd(line, wish, terms) > _ZERO:
-            least = terms.lot_shares
-        else:
-            continue
-        if line.budget_usd(least) <= cash:
-            return False
-    return True
+            if line.budget_usd(least) <= cash:
+                return False
+    start = [line.shares for line in book.lines]
+    return not any(wish.shares for wish in _ask(book, start, terms, book.cash_usd))
 
 
 def _ask(book: Book, shares: Sequence[Decimal], terms: Terms, cash_usd: Decimal) -> list[Wish]:
@@ -173,13 +170,64 @@ def _ask(book: Book, shares: Sequence[Decimal], terms: Terms, cash_usd: Decimal)
             left += line.proceeds_usd(-wish.shares)
         if wish.rest_usd is not None:
             rests.append(place)
+    candidates = _candidates(book.lines, wishes, rests, terms)
+    if needed + sum((each.cost_usd for each in candidates), _ZERO) > left:
+        spare = _spare_lots(book.lines, shares, wishes, terms)
+        freed = sum((book.lines[place].proceeds_usd(terms.lot_shares) for place in spare), _ZERO)
+        # They cannot make up for more than they are: a want of another size leaves them alone.
+        if needed <= left + freed:
+            left += freed
+            for place, wish in spare.items():
+                wishes[place] = wish
+            candidates += _candidates(book.lines, wishes, spare, terms)
     if needed <= left:
         left -= needed
     else:
         short = {place: book.lines[place].gap_usd(shares[place], terms.unit_usd) for place in buys}
         left = _pay(book, wishes, short, left, terms)
-    _round_up(book.lines, wishes, rests, left, terms)
+        candidates = [each for each in candidates if not wishes[each.place].short_shares]
+    # Counted over wishes, not over candidates, of which a later attempt finds fewer.
+    exact = sum(1 for line in book.lines if line.amount) <= EXACT_UP_TO
+    for each in choose(candidates, left, exact=exact):
+        more = wishes[each.place].shares + terms.lot_shares
+        wishes[each.place] = Wish(more, None, ReasonCode.AT_TARGET)
     return wishes
+
+
+def _candidates(
+    lines: Sequence[Line], wishes: Sequence[Wish], places: Iterable[int], terms: Terms
+) -> list[Candidate]:
+    """Return the lots that would bring symbols closer to their targets: bought, or not sold.
+
+    Both are one question: an attempt that finds the sales done must answer it as the first did.
+    """
+    candidates: list[Candidate] = []
+    for place in places:
+        line, shares, rest = lines[place], wishes[place].shares, wishes[place].rest_usd or _ZERO
+        more = shares + terms.lot_shares
+        fee = line.fee_usd(abs(more)) - line.fee_usd(abs(shares))
+        gain = rest + rest - line.lot_usd - fee
+        if gain <= _ZERO:
+            continue
+        if shares < _ZERO:
+            cost = line.lot_usd + fee
+        else:
+            cost = line.budget_usd(more) - line.budget_usd(shares)
+        candidates.append(Candidate(place, gain, cost))
+    return candidates
+
+
+def _spare_lots(
+    lines: Sequence[Line], shares: Sequence[Decimal], wishes: Sequence[Wish], terms: Terms
+) -> dict[int, Wish]:
+    """Return the lots that holdings a part of a lot above their targets could give up."""
+    spare = {}
+    for place, line in enumerate(lines):
+        if not wishes[place].shares:
+            wish = spare_lot(line, shares[place], terms)
+            if wish is not None and line.proceeds_usd(terms.lot_shares) > _ZERO:
+                spare[place] = wish
+    return spare
 
 
 def _pay(
@@ -214,40 +262,6 @@ def _purchase(line: Line, shares: Decimal, short_usd: Decimal, terms: Terms) -> 
         fee_lot_usd=terms.lot_shares * line.budget_rate,
         fees=line.fees,
     )
-
-
-def _round_up(
-    lines: Sequence[Line], wishes: list[Wish], rests: list[int], cash_usd: Decimal, terms: Terms
-) -> None:
-    """Let symbols hold a lot more where that brings them closer: bought, or not sold.
-
-    Both are one question: an attempt that finds the sales done must answer it as the first did.
-    """
-    candidates: list[Candidate] = []
-    for place in rests:
-        line, wish = lines[place], wishes[place]
-        gain, more = _gain_usd(line, wish, terms), wish.shares + terms.lot_shares
-        if gain <= _ZERO:
-            continue
-        if wish.shares < _ZERO:
-            cost = line.proceeds_usd(-wish.shares) - line.proceeds_usd(-more)
-        else:
-            cost = line.budget_usd(more) - line.budget_usd(wish.shares)
-        candidates.append(Candidate(place, gain, cost))
-    # Counted over wishes, not over candidates, of which a later attempt finds fewer.
-    exact = sum(1 for line in lines if line.amount) <= EXACT_UP_TO
-    for each in choose(candidates, cash_usd, exact=exact):
-        more = wishes[each.place].shares + terms.lot_shares
-        wishes[each.place] = Wish(more, None, ReasonCode.AT_TARGET)
-
-
-def _gain_usd(line: Line, wish: Wish, terms: Terms) -> Decimal:
-    """Return by how much a lot more brings the symbol closer to its target, less the fee."""
-    if wish.rest_usd is None:
-        return _ZERO
-    more = wish.shares + terms.lot_shares
-    fee = line.fee_usd(abs(more)) - line.fee_usd(abs(wish.shares))
-    return wish.rest_usd + wish.rest_usd - line.lot_usd - fee
 
 
 def _fill(book: Book, shares: Sequence[Decimal], wishes: Sequence[Wish]) -> list[Decimal]:
