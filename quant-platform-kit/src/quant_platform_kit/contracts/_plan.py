@@ -23,7 +23,7 @@ from quant_platform_kit.errors import ReasonCode
 
 _CENT = Decimal("0.01")
 _SELL = Side.SELL  # looking up a member of an enum takes twice a multiplication
-_BASIS_POINTS = Decimal(10_000)
+_BASIS_POINT = Decimal("0.0001")
 
 
 class Rounding(StrEnum):
@@ -136,11 +136,12 @@ class FeeModel:
 
     def rate(self, price_usd: Decimal) -> Decimal:
         """Return what one share at `price_usd` adds to a fee, in USD, before the minimum."""
-        return self.per_share_usd + price_usd * self.notional_bps / _BASIS_POINTS
+        return self.per_share_usd + price_usd * self.notional_bps * _BASIS_POINT
 
     def charge(self, amount_usd: Decimal) -> Decimal:
         """Return the fee in USD that follows from the rates of all shares of an order."""
-        return max(self.minimum_usd, amount_usd).quantize(_CENT, ROUND_CEILING)
+        least = self.minimum_usd
+        return (amount_usd if amount_usd > least else least).quantize(_CENT, ROUND_CEILING)
 
 
 @dataclass(frozen=True, slots=True)

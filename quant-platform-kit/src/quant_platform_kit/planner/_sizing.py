@@ -95,7 +95,7 @@ def size(line: Line, held: Decimal, terms: Terms) -> Wish:
         return _exit(line, held, terms)
     gap, lot = line.gap_usd(held, terms.unit_usd), line.lot_usd
     if held:
-        if terms.nearest and -lot <= gap + gap <= lot:
+        if terms.nearest and abs(gap + gap) <= lot:
             return _AT_TARGET
         if abs(gap) <= terms.band_usd:
             return _WITHIN_BAND if gap else _AT_TARGET

@@ -130,9 +130,10 @@ def _first_base(book: Book) -> Decimal:
     terms, fees = book.terms(book.base_usd), _ZERO
     if book.base_after is None or _is_still(book, terms):
         return book.base_usd
+    unit, band = terms.unit_usd, terms.band_usd
     for line in book.lines:
-        gap = abs(line.gap_usd(line.shares, terms.unit_usd))
-        if line.amount and (gap + gap <= line.lot_usd or (line.shares and gap <= terms.band_usd)):
+        gap = abs(line.gap_usd(line.shares, unit))
+        if line.amount and (gap + gap <= line.lot_usd or (line.shares and gap <= band)):
             continue
         fees += line.fees.charge(gap / line.price_usd * line.fee_rate)
     left = book.base_after(book.cash_usd, fees)
@@ -160,14 +161,16 @@ def _ask(book: Book, shares: Sequence[Decimal], terms: Terms, cash_usd: Decimal)
     buys: list[int] = []
     rests: list[int] = []
     left, needed = cash_usd + book.expected_usd - terms.reserve_usd, _ZERO
-    for place, line in enumerate(book.lines):
-        wish = size(line, shares[place], terms)
+    for place, (line, held) in enumerate(zip(book.lines, shares, strict=True)):
+        wish = size(line, held, terms)
         wishes.append(wish)
-        if wish.shares > _ZERO:
-            buys.append(place)
-            needed += line.budget_usd(wish.shares)
-        elif wish.shares:
-            left += line.proceeds_usd(-wish.shares)
+        asked = wish.shares
+        if asked:
+            if asked > _ZERO:
+                buys.append(place)
+                needed += line.budget_usd(asked)
+            else:
+                left += line.proceeds_usd(-asked)
         if wish.rest_usd is not None:
             rests.append(place)
     candidates = _candidates(book.lines, wishes, rests, terms)
@@ -209,7 +212,7 @@ def _candidates(
         gain = rest + rest - line.lot_usd - fee
         if gain <= _ZERO:
             continue
-        if shares < _ZERO:
+        if shares < _ZERO or line.budget_price_usd == line.price_usd:
             cost = line.lot_usd + fee
         else:
             cost = line.budget_usd(more) - line.budget_usd(shares)
@@ -266,24 +269,25 @@ def _purchase(line: Line, shares: Decimal, short_usd: Decimal, terms: Terms) -> 
 
 def _fill(book: Book, shares: Sequence[Decimal], wishes: Sequence[Wish]) -> list[Decimal]:
     """Return the holdings after `wishes`; what is too small as one order is left out."""
+    filled = [held + wish.shares for held, wish in zip(shares, wishes, strict=True)]
     least_usd = book.rules.minimum_notional_usd
-    filled = []
-    for line, held, wish in zip(book.lines, shares, wishes, strict=True):
-        after = held + wish.shares if wish.shares else held
-        small = least_usd and abs(after - line.shares) * line.price_usd < least_usd
-        filled.append(line.shares if small else after)
+    if least_usd:
+        for place, line in enumerate(book.lines):
+            if abs(filled[place] - line.shares) * line.price_usd < least_usd:
+                filled[place] = line.shares
     return filled
 
 
 def _settle(book: Book, shares: Sequence[Decimal]) -> tuple[Decimal, Decimal, Decimal]:
     """Return the cash, the fees and the unused head room when holdings have become `shares`."""
     cash, fees, room = book.cash_usd, _ZERO, _ZERO
+    headroom = book.rules.buy_price_buffer_ratio > _ZERO
     for line, after in zip(book.lines, shares, strict=True):
         traded = after - line.shares
         if traded:
             value, fee = traded * line.price_usd, line.fee_usd(abs(traded))
             cash -= value
             fees += fee
-            if traded > _ZERO and line.budget_price_usd != line.price_usd:
+            if headroom and traded > _ZERO:
                 room += line.budget_usd(traded) - value - fee
     return cash - fees, fees, room
