@@ -20,7 +20,6 @@ from quant_platform_kit.contracts import (
     ExecutionMode,
     FeeModel,
     Heartbeat,
-    Rounding,
     TradingRules,
 )
 from quant_platform_kit.cycle import (
@@ -189,7 +188,6 @@ def open_runtime(settings: Settings) -> Runtime:
             settings.cash_floor_usd,
             settings.capital_limit_usd,
             # Lots chosen together wait for their proof and their speed.
-            rounding=Rounding.FLOOR,
         ),
         limits=limits,
         replay=_Replay(clock),

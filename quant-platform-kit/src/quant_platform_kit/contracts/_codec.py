@@ -22,6 +22,9 @@ from quant_platform_kit.errors import ContractError
 
 T = TypeVar("T")
 
+_PLAIN = frozenset({type(None), bool, int, str})
+_JSON = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
 
 def encode(value: object) -> Any:  # noqa: ANN401 (JSON has no narrower type)
     """Return `value` as plain JSON types.
@@ -31,18 +34,17 @@ def encode(value: object) -> Any:  # noqa: ANN401 (JSON has no narrower type)
     ContractError
         For a type that has no canonical form.
     """
-    if value is None or isinstance(value, bool | int):
+    kind = type(value)
+    if kind in _PLAIN:
         return value
+    if kind is Decimal:
+        return format(value, "f")
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Decimal):
-        return format(value, "f")
     if isinstance(value, date):  # a datetime is a date as well
         return value.isoformat()
-    if is_dataclass(value):
-        return {f.name: encode(getattr(value, f.name)) for f in fields(value)}
+    if is_dataclass(kind):
+        return {name: encode(getattr(value, name)) for name in _names(kind)}
     if isinstance(value, Mapping):
         return {str(key): encode(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
@@ -52,7 +54,7 @@ def encode(value: object) -> Any:  # noqa: ANN401 (JSON has no narrower type)
 
 def canonical(value: object) -> str:
     """Return the one JSON text of `value`."""
-    return json.dumps(encode(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return _JSON.encode(encode(value))
 
 
 def digest(value: object) -> str:
@@ -130,6 +132,11 @@ def _require(kind: type[T], data: object) -> T:
 
 def _without_none(kind: Any) -> Any:  # noqa: ANN401 (walks arbitrary type hints)
     return next(arm for arm in typing.get_args(kind) if arm is not type(None))
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 @cache

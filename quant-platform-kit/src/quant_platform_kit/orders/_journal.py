@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, insert, or_, select, update
 
 from quant_platform_kit.contracts import (
     Leg,
@@ -27,9 +28,6 @@ from quant_platform_kit.market import Clock
 from quant_platform_kit.store import Store, fills, orders
 
 # Built once: an order's row is written between a check and a broker call, and should not dawdle.
-_COUNT = select(func.count().filter(orders.c.symbol == bindparam("of_symbol")), func.count()).where(
-    orders.c.run_key == bindparam("of_run")
-)
 _INSERT = insert(orders)
 _FINAL = tuple(status.value for status in OrderStatus if status.is_final)
 
@@ -75,14 +73,14 @@ class Journal:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._numbered: tuple[str, Counter[str]] = ("", Counter())
 
     def write(self, run_key: str, leg: Leg) -> JournalOrder:
         """Record that `leg` is about to be sent; only then may the broker be called."""
-        now = self._clock.now()
+        now, text = self._clock.now(), canonical(leg)
         with self._store.begin() as connection:
-            number, position = connection.execute(
-                _COUNT, {"of_run": run_key, "of_symbol": leg.symbol}
-            ).one()
+            written = self._written(connection, run_key)
+            number, position = written[leg.symbol], written.total()
             row = {
                 "client_id": client_id(run_key, leg.symbol, leg.side, number),
                 "run_key": run_key,
@@ -95,12 +93,24 @@ class Journal:
                 "broker_order_id": None,
                 "code": None,
                 "detail": "",
-                "leg": canonical(leg),
+                "leg": text,
                 "created_at": now,
                 "updated_at": now,
             }
             connection.execute(_INSERT, row)
+        written[leg.symbol] += 1
         return _order(row, leg)
+
+    def _written(self, connection: Connection, run_key: str) -> Counter[str]:
+        """Return how many orders of each symbol a run has; the table is asked once a run.
+
+        A run has one writer, which holds the lease. Were there another, the table would refuse
+        the number that both give.
+        """
+        if self._numbered[0] != run_key:
+            symbols = connection.scalars(select(orders.c.symbol).where(orders.c.run_key == run_key))
+            self._numbered = run_key, Counter(symbols)
+        return self._numbered[1]
 
     def mark(
         self,

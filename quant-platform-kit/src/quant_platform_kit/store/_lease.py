@@ -72,7 +72,9 @@ class AccountLease:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise self._busy() from None
-            yield
+            # One session for the whole run: a row then costs no visit to the pool.
+            with self._connected() as connection, self._store.bound_to(connection):
+                yield
 
     @contextmanager
     def _session(self) -> Iterator[None]:

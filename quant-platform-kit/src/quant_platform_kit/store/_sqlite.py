@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
 
 _WAIT_SECS: Final = 10
 
@@ -19,7 +21,11 @@ def engine(path: Path, *, read_only: bool) -> Engine:
     OSError
         When the folder cannot be made.
     """
-    made = create_engine(_url(path, read_only=read_only), connect_args={"timeout": _WAIT_SECS})
+    made = create_engine(
+        _url(path, read_only=read_only),
+        connect_args={"timeout": _WAIT_SECS},
+        pool_reset_on_return=None,  # every transaction of a store has ended when it comes back
+    )
     if read_only:
         event.listen(made, "connect", _plain)
         event.listen(made, "begin", _begin_reading)
@@ -54,7 +60,11 @@ def _durable(connection: object, record: object) -> None:
 
 def _begin_writing(connection: Connection) -> None:
     # A transaction that reads first and writes later must not find that others wrote meanwhile.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    # Said to the driver itself: the way through the engine costs as much as an order's row.
+    try:
+        connection.connection.driver_connection.execute("BEGIN IMMEDIATE")  # type: ignore[union-attr]
+    except sqlite3.Error as error:
+        raise OperationalError("BEGIN IMMEDIATE", None, error) from error
 
 
 def _begin_reading(connection: Connection) -> None:
