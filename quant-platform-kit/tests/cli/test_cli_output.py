@@ -75,9 +75,9 @@ def test_an_order_is_explained_back_to_its_inputs(qpk: Qpk, traded: CycleReport)
         f"leg of run {traded.run_key}",
         "target: 100,000.00 USD; held: 0.00 USD, 0 shares",
         "price: 59.08 of 2012-02-03 20:30:00 UTC",
-        "size: 1,692.6202 shares exactly, 1,692 in whole lots: 36.64 USD stay out",
-        "order: 1,692 wanted, 0 held: buy 1,691",
-        f"why not larger: CASH_SHORT, {ReasonCode.CASH_SHORT.meaning}",
+        "size: 1,692.6202 shares exactly, 1,691 in whole lots: 95.72 USD stay out",
+        "order: 1,691 wanted, 0 held: buy 1,691",
+        f"why not larger: FEES, {ReasonCode.FEES.meaning}",
         "decision of spy_macd_vixy: rebalance, 100.0% of the capital in AAPL",
         f"inputs: SHA-256 {traded.decisions[0].inputs_sha256}",
     ]
@@ -87,7 +87,7 @@ def test_an_explanation_as_json_holds_the_whole_chain(qpk: Qpk, traded: CycleRep
     explained = answer(qpk("explain", "sim-000001", *SCHWAB, "--json"))
     assert isinstance(explained, dict)
     assert explained["order"]["client_id"] == traded.orders[0].client_id
-    assert explained["order"]["leg"]["limited_by"] == "CASH_SHORT"
+    assert explained["order"]["leg"]["limited_by"] == "FEES"
     assert explained["line"]["fee_usd"] == "49.96"
     assert explained["decisions"][0]["inputs_sha256"] == traded.decisions[0].inputs_sha256
 

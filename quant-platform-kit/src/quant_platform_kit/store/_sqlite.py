@@ -21,11 +21,7 @@ def engine(path: Path, *, read_only: bool) -> Engine:
     OSError
         When the folder cannot be made.
     """
-    made = create_engine(
-        _url(path, read_only=read_only),
-        connect_args={"timeout": _WAIT_SECS},
-        pool_reset_on_return=None,  # every transaction of a store has ended when it comes back
-    )
+    made = create_engine(_url(path, read_only=read_only), connect_args={"timeout": _WAIT_SECS})
     if read_only:
         event.listen(made, "connect", _plain)
         event.listen(made, "begin", _begin_reading)
