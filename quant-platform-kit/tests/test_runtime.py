@@ -142,6 +142,50 @@ def test_the_capital_limits_of_the_settings_hold(start: OpenRuntime) -> None:
     assert runtime.run(close_of(FIRST)).report.capital_base_usd == Decimal(10_000)
 
 
+@pytest.fixture
+def share(tmp_path: Path) -> Callable[..., dict[str, str]]:
+    """Return a function that writes sleeves of (profile, weight, configuration)."""
+
+    def write(*sleeves: tuple[str, str, dict[str, object]]) -> dict[str, str]:
+        entries = []
+        for number, (profile, weight, config) in enumerate(sleeves):
+            (tmp_path / f"{number}.json").write_text(json.dumps(config))
+            entries.append({"profile": profile, "weight": weight, "config": f"{number}.json"})
+        path = tmp_path / "sleeves.json"
+        path.write_text(json.dumps({"sleeve": entries}))
+        return {"QPK_SLEEVES_PATH": str(path), "STRATEGY_PROFILE": "", "STRATEGY_CONFIG_PATH": ""}
+
+    return write
+
+
+TREND = {"signal_symbol": "AAPL", "risk_symbol": "AAPL", "hedge_symbol": "IBM"}
+SAVINGS = {"signal_symbols": ["IBM"], "buy_symbols": ["MSFT"], "benchmark": "IBM"}
+
+
+def test_several_strategies_share_an_account_by_their_weights(
+    start: OpenRuntime, share: Callable[..., dict[str, str]]
+) -> None:
+    sleeves = share(("spy_macd_vixy", "0.25", TREND), ("nasdaq_sp500_smart_dca", "0.5", SAVINGS))
+    runtime = start(**sleeves)
+    report = runtime.run(close_of(FIRST)).report
+    assert [each.profile for each in report.decisions] == [
+        "spy_macd_vixy",
+        "nasdaq_sp500_smart_dca",
+    ]
+    (bought,) = (order for order in report.orders if order.symbol == "AAPL")
+    spent = bought.filled_quantity * bought.average_price_usd
+    assert Decimal(24_900) < spent <= Decimal(25_000)
+    assert start(**sleeves).run(close_of(FIRST)).repeated
+
+
+def test_a_strategy_has_one_sleeve(
+    start: OpenRuntime, share: Callable[..., dict[str, str]], state: Path
+) -> None:
+    with pytest.raises(SettingsError, match="has spy_macd_vixy more than once"):
+        start(**share(("spy_macd_vixy", "0.5", TREND), ("spy_macd_vixy", "0.5", TREND)))
+    assert not state.exists()
+
+
 @pytest.mark.parametrize(
     ("variables", "said"),
     [

@@ -79,6 +79,27 @@ def test_a_missing_profile_is_named(profile: dict[str, str]) -> None:
         load_settings("ibkr", profile)
 
 
+def test_a_file_of_sleeves_stands_in_for_the_profile() -> None:
+    settings = load_settings("ibkr", {"QPK_SLEEVES_PATH": "/etc/desk/sleeves.toml"})
+    assert settings.sleeves_path == Path("/etc/desk/sleeves.toml")
+    assert settings.strategy_profile == ""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "STRATEGY_PROFILE",
+        "STRATEGY_CONFIG_PATH",
+        "FEATURE_SNAPSHOT_PATH",
+        "FEATURE_SNAPSHOT_MANIFEST_PATH",
+    ],
+)
+def test_what_a_file_of_sleeves_says_is_not_said_again(name: str) -> None:
+    given = {"QPK_SLEEVES_PATH": "sleeves.toml", name: "something"}
+    with pytest.raises(SettingsError, match=f"QPK_SLEEVES_PATH is set, and {name} too"):
+        load_settings("ibkr", given)
+
+
 def test_an_unknown_platform_is_refused_with_the_known_ones() -> None:
     with pytest.raises(SettingsError, match="ibkr, schwab, longbridge"):
         load_settings("futu", LEAST)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ from quant_platform_kit.cycle import (
     reconcile_now,
     run_cycle,
 )
-from quant_platform_kit.errors import SettingsError
+from quant_platform_kit.errors import ReasonCode, SettingsError
 from quant_platform_kit.inputs import SnapshotSource
 from quant_platform_kit.ledger import Reconciliation, Tolerances
 from quant_platform_kit.market import Clock, ExchangeCalendar, SimulatedClock, SlotWindow, xnys
@@ -40,7 +40,13 @@ from quant_platform_kit.planner import CapitalPolicy
 from quant_platform_kit.risk import Limits, load_limits, record
 from quant_platform_kit.settings import Settings
 from quant_platform_kit.store import AccountLease, RunBook, Store, passing_disk
-from quant_platform_kit.strategy import Strategy, load_catalog, require_allowed
+from quant_platform_kit.strategy import (
+    Catalog,
+    SleeveSpec,
+    load_catalog,
+    read_sleeves,
+    require_allowed,
+)
 
 __all__ = ["Controls", "Runtime", "open_controls", "open_runtime"]
 
@@ -50,7 +56,7 @@ SIMULATED_RULES: Final = TradingRules(fees=FeeModel(notional_bps=Decimal(5)))
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """One account, one strategy, one broker connection, ready to run slots.
+    """One account, its strategies, one broker connection, ready to run slots.
 
     Close it when done; `open_runtime` makes it.
     """
@@ -165,9 +171,8 @@ def open_runtime(settings: Settings) -> Runtime:
         When the profile is unknown or not allowed in the mode.
     """
     catalog = load_catalog(settings.strategies_dir)
-    strategy = catalog.strategy(settings.strategy_profile, settings.strategy_config_path)
-    require_allowed(strategy.manifest, settings.execution_mode)
-    limits = load_limits(settings.risk_limits_path, [strategy.manifest.profile])
+    sleeves = _sleeves(settings, catalog)
+    limits = load_limits(settings.risk_limits_path, [sleeve.profile for sleeve in sleeves])
     calendar = xnys()
     broker, clock = _simulated_broker(settings, calendar)
     alias = _alias(settings)
@@ -176,7 +181,7 @@ def open_runtime(settings: Settings) -> Runtime:
         platform=settings.platform.value,
         account=alias,
         mode=settings.execution_mode,
-        sleeves=(SleevePart(strategy, snapshots=_snapshots(settings)),),
+        sleeves=sleeves,
         broker=broker,
         store=store,
         lease=AccountLease(store, alias, clock.now),
@@ -193,7 +198,7 @@ def open_runtime(settings: Settings) -> Runtime:
         replay=_Replay(clock),
         fill_deadline_secs=settings.fill_deadline_secs,
         strategy_timeout_secs=settings.strategy_timeout_secs,
-        versions=_versions(strategy),
+        versions=_versions(sleeves),
         commit=settings.commit,
         reconciliation_output=settings.reconciliation_output_path,
         tolerances=Tolerances(
@@ -342,10 +347,37 @@ def _schema_name(alias: str, mode: ExecutionMode) -> str:
     return f"{alias}_{mode.value}".replace("-", "_")
 
 
-def _snapshots(settings: Settings) -> SnapshotSource | None:
-    if settings.feature_snapshot_path is None:
-        return None
-    return SnapshotSource(settings.feature_snapshot_path, settings.feature_snapshot_manifest_path)
+def _sleeves(settings: Settings, catalog: Catalog) -> tuple[SleevePart, ...]:
+    """Return the strategies of the account, each with its configuration and its snapshots."""
+    if settings.sleeves_path is None:
+        specs: tuple[SleeveSpec, ...] = (
+            SleeveSpec(
+                profile=settings.strategy_profile,
+                config=settings.strategy_config_path,
+                snapshot=settings.feature_snapshot_path,
+                snapshot_manifest=settings.feature_snapshot_manifest_path,
+            ),
+        )
+    else:
+        specs = read_sleeves(settings.sleeves_path)
+    sleeves = tuple(_sleeve(spec, catalog) for spec in specs)
+    names = [sleeve.profile for sleeve in sleeves]
+    for sleeve in sleeves:
+        require_allowed(sleeve.strategy.manifest, settings.execution_mode)
+        if names.count(sleeve.profile) > 1:
+            raise SettingsError(
+                f"{settings.sleeves_path} has {sleeve.profile} more than once, perhaps by an "
+                "alias: a strategy has one sleeve. Add the weights up, or take one out.",
+                code=ReasonCode.CONFIG_INVALID,
+            )
+    return sleeves
+
+
+def _sleeve(spec: SleeveSpec, catalog: Catalog) -> SleevePart:
+    strategy = catalog.strategy(spec.profile, spec.config)
+    if spec.snapshot is None:
+        return SleevePart(strategy, spec.weight)
+    return SleevePart(strategy, spec.weight, SnapshotSource(spec.snapshot, spec.snapshot_manifest))
 
 
 def _alias(settings: Settings) -> str:
@@ -359,7 +391,11 @@ def _alias(settings: Settings) -> str:
     return f"{settings.platform.value}-{code.hex()[:6]}"
 
 
-def _versions(strategy: Strategy) -> Mapping[str, str]:
-    package = strategy.module_name.partition(".")[0]
-    theirs = getattr(sys.modules.get(package), "__version__", "unversioned")
-    return {"quant-platform-kit": __version__, package.replace("_", "-"): theirs}
+def _versions(sleeves: Iterable[SleevePart]) -> Mapping[str, str]:
+    """Return the version of the kit and of every package that a strategy comes from."""
+    versions = {"quant-platform-kit": __version__}
+    for sleeve in sleeves:
+        package = sleeve.strategy.module_name.partition(".")[0]
+        theirs = getattr(sys.modules.get(package), "__version__", "unversioned")
+        versions[package.replace("_", "-")] = theirs
+    return versions

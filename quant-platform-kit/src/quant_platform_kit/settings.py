@@ -41,6 +41,7 @@ class Settings:
     strategy_profile: str
     execution_mode: ExecutionMode
     strategy_config_path: Path | None
+    sleeves_path: Path | None
     strategies_dir: Path | None
     feature_snapshot_path: Path | None
     feature_snapshot_manifest_path: Path | None
@@ -165,7 +166,11 @@ _WANTED: dict[Callable[[str], Any], str] = {
 
 _VARIABLES = (
     _Variable(
-        "STRATEGY_PROFILE", "strategy_profile", _text, None, "Profile to run; see `qpk profiles`."
+        "STRATEGY_PROFILE",
+        "strategy_profile",
+        _text,
+        "",
+        "Profile to run; see `qpk profiles`. Required without QPK_SLEEVES_PATH.",
     ),
     _Variable(
         "EXECUTION_MODE", "execution_mode", ExecutionMode, "dry_run", "dry_run, paper or live."
@@ -177,6 +182,13 @@ _VARIABLES = (
         "",
         "The profile's configuration file (.json or .toml).",
         of_platform=True,
+    ),
+    _Variable(
+        "QPK_SLEEVES_PATH",
+        "sleeves_path",
+        _optional_path,
+        "",
+        "File of several strategies that share the account (.toml or .json), instead of one.",
     ),
     _Variable(
         "QPK_STRATEGIES_DIR",
@@ -397,8 +409,32 @@ def _refuse_unknown(platform: Platform, environ: Mapping[str, str]) -> None:
 
 def _refuse_contradiction(settings: Settings) -> None:
     mode = settings.execution_mode
+    _require_one_choice(settings)
     if settings.strategies_dir is not None and mode is not ExecutionMode.DRY_RUN:
         raise SettingsError(
             f"QPK_STRATEGIES_DIR is set and EXECUTION_MODE is {mode.value}: strategies of a folder "
             "may run in dry_run only. Remove one of the two, or install the strategy as a package."
+        )
+
+
+def _require_one_choice(settings: Settings) -> None:
+    """Require one profile or a file of several; what belongs to one stands in the file then."""
+    if settings.sleeves_path is None:
+        if not settings.strategy_profile:
+            raise SettingsError(
+                "STRATEGY_PROFILE is not set: name the profile to run, see `qpk profiles`; or set "
+                "QPK_SLEEVES_PATH to a file of several."
+            )
+        return
+    alone = {
+        "STRATEGY_PROFILE": settings.strategy_profile,
+        "STRATEGY_CONFIG_PATH": settings.strategy_config_path,
+        "FEATURE_SNAPSHOT_PATH": settings.feature_snapshot_path,
+        "FEATURE_SNAPSHOT_MANIFEST_PATH": settings.feature_snapshot_manifest_path,
+    }
+    given = [name for name, value in alone.items() if value]
+    if given:
+        raise SettingsError(
+            f"QPK_SLEEVES_PATH is set, and {given[0]} too: a file of sleeves says for each of them "
+            "which profile, configuration and snapshot it has. Keep one of the two."
         )

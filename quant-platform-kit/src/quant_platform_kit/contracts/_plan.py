@@ -140,8 +140,9 @@ class FeeModel:
 
     def charge(self, amount_usd: Decimal) -> Decimal:
         """Return the fee in USD that follows from the rates of all shares of an order."""
-        least = self.minimum_usd
-        return (amount_usd if amount_usd > least else least).quantize(_CENT, ROUND_CEILING)
+        if amount_usd < self.minimum_usd:  # noqa: PLR1730 (max costs as much as the rest of it)
+            amount_usd = self.minimum_usd
+        return amount_usd.quantize(_CENT, ROUND_CEILING)
 
 
 @dataclass(frozen=True, slots=True)

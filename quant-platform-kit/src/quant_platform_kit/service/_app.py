@@ -98,7 +98,7 @@ def health() -> Response:
         {
             "status": "ok",
             "platform": settings.platform,
-            "profile": settings.strategy_profile,
+            "profile": settings.strategy_profile or f"sleeves of {settings.sleeves_path}",
             "mode": settings.execution_mode,
             "version": __version__,
             "commit": settings.commit,

@@ -29,6 +29,7 @@ from quant_platform_kit.strategy._signals import (
     SignalMetadata,
     StrategySignal,
 )
+from quant_platform_kit.strategy._sleeves_file import SleeveSpec, read_sleeves
 from quant_platform_kit.strategy._strategy import Strategy, require_allowed
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "SignalExecution",
     "SignalMetadata",
     "Sizing",
+    "SleeveSpec",
     "SleeveView",
     "Strategy",
     "StrategyConfig",
@@ -60,6 +62,7 @@ __all__ = [
     "evaluate",
     "load_catalog",
     "read_config",
+    "read_sleeves",
     "reload_catalog",
     "require_allowed",
     "shadow_sizing",

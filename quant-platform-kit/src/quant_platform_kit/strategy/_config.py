@@ -8,13 +8,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from quant_platform_kit.contracts import Instrument
 from quant_platform_kit.errors import ContractError, ReasonCode, SettingsError
-from quant_platform_kit.strategy._contract import StrategyConfig
 
-C = TypeVar("C", bound=StrategyConfig)
+C = TypeVar("C", bound=BaseModel)
 
 
 def _symbol(text: str) -> str:
@@ -38,8 +37,8 @@ Ratio = Annotated[Decimal, Field(ge=0, le=1)]
 """A share of a whole, in [0, 1]; exact, since weights are made of it."""
 
 
-def read_config(kind: type[C], path: Path) -> C:
-    """Read a profile's configuration from a ``.json`` or ``.toml`` file.
+def read_config(kind: type[C], path: Path, setting: str = "STRATEGY_CONFIG_PATH") -> C:
+    """Read a profile's configuration, or another file like it, from ``.json`` or ``.toml``.
 
     Types are strict: ``"2"`` or ``true`` is not a number. A key that is left out keeps its
     default; an unknown one is an error.
@@ -49,6 +48,8 @@ def read_config(kind: type[C], path: Path) -> C:
     kind : type
         The profile's own ``Config``.
     path : Path
+    setting : str
+        The setting that leads to the file; messages name it.
 
     Raises
     ------
@@ -56,8 +57,8 @@ def read_config(kind: type[C], path: Path) -> C:
         ``CONFIG_INVALID`` when the file is missing, does not parse or does not fit `kind`; the
         message names the file, each key at fault, what is wrong with it and the allowed keys.
     """
-    table = _table(path)
     try:
+        table = _table(path)
         # Through JSON, which is where strict pydantic takes an array for a tuple.
         return kind.model_validate_json(json.dumps(table, default=str), strict=True)
     except ValidationError as error:
@@ -65,22 +66,24 @@ def read_config(kind: type[C], path: Path) -> C:
             _fault(entry["loc"], entry["msg"], entry["input"]) for entry in error.errors()
         )
         allowed = ", ".join(sorted(kind.model_fields))
-        raise _invalid(path, f"{faults}. Allowed keys: {allowed}") from error
+        raise _invalid(path, setting, f"{faults}. Allowed keys: {allowed}") from error
+    except _UnreadableError as error:
+        raise _invalid(path, setting, str(error)) from error
 
 
 def _table(path: Path) -> dict[str, object]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise _invalid(path, "there is no such file") from error
+        raise _UnreadableError("there is no such file") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise _invalid(path, f"it cannot be read: {error}") from error
+        raise _UnreadableError(f"it cannot be read: {error}") from error
     try:
         table = _parse(path, text)
     except ValueError as error:
-        raise _invalid(path, f"it does not parse: {error}") from error
+        raise _UnreadableError(f"it does not parse: {error}") from error
     if not isinstance(table, dict):
-        raise _invalid(path, "its outermost value is not an object of keys and values")
+        raise _UnreadableError("its outermost value is not an object of keys and values")
     return table
 
 
@@ -91,7 +94,7 @@ def _parse(path: Path, text: str) -> object:
         case ".toml":
             return tomllib.loads(text)
         case _:
-            raise _invalid(path, "its name ends neither in .json nor in .toml")
+            raise _UnreadableError("its name ends neither in .json nor in .toml")
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -113,9 +116,13 @@ def _fault(location: tuple[int | str, ...], message: str, value: object) -> str:
     return f"{'.'.join(map(str, location))} = {json.dumps(value, default=str)}: {said}"
 
 
-def _invalid(path: Path, what: str) -> SettingsError:
+class _UnreadableError(Exception):
+    """The text of a file is no table; the message says why."""
+
+
+def _invalid(path: Path, setting: str, what: str) -> SettingsError:
     return SettingsError(
-        f"The strategy configuration {path} cannot be used: {what}. Nothing was decided or traded; "
-        "correct the file named by STRATEGY_CONFIG_PATH.",
+        f"The configuration file {path} cannot be used: {what}. Nothing was decided or traded; "
+        f"correct the file named by {setting}.",
         code=ReasonCode.CONFIG_INVALID,
     )
