@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import atexit
-import json
 import os
-import signal
-import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Sequence
 from functools import cache
-from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from time import monotonic
 from typing import Final
@@ -20,23 +15,17 @@ from typing import Final
 from quant_platform_kit.contracts import Decision
 from quant_platform_kit.errors import ReasonCode
 from quant_platform_kit.strategy._answer import late, read_answer
-from quant_platform_kit.strategy._transport import import_path
-from quant_platform_kit.strategy._worker import READY
+from quant_platform_kit.workers import READY, Child
 
 _START_SECS: Final = 60.0  # a worker that is not ready by then never will be
 _END_SECS: Final = 1.0
-_BOOTSTRAP: Final = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
-    "from quant_platform_kit.strategy._worker import serve; serve(int(sys.argv[1]))"
-)
-_ERR: Final = 2  # what a strategy prints must not end up in the answer of a command
+_MODULE: Final = "quant_platform_kit.strategy._worker"
 
 
 class WorkerPool:
     """Up to `size` processes that ask strategies; started when first needed, then kept.
 
-    They are started anew, never forked: a fork would take over locks and connections of the
-    parent in whatever state they are. Each of them ends when its parent does, however that ends.
+    Each of them ends when its parent does, however that ends.
 
     Parameters
     ----------
@@ -53,7 +42,7 @@ class WorkerPool:
     @property
     def pids(self) -> tuple[int, ...]:
         """Process ids of the present workers."""
-        return tuple(worker.process.pid for worker in self._workers)
+        return tuple(worker.child.pid for worker in self._workers)
 
     def run(self, parcels: Sequence[bytes], timeout_secs: float) -> list[Decision | None]:
         """Return the decision on each parcel; None where no worker could be started for it.
@@ -87,7 +76,7 @@ class WorkerPool:
 
     def _end(self) -> None:
         while self._workers:
-            self._workers.pop().end()
+            self._workers.pop().child.end()
 
     def _leave_to_parent(self) -> None:
         if self._owner != os.getpid():  # we are a fork: these are not our children
@@ -106,23 +95,11 @@ def shared_pool() -> WorkerPool:
 
 
 class _Worker:
-    """One process, the line to it, and what it is doing."""
+    """One process and what it is doing."""
 
     def __init__(self) -> None:
-        path = json.dumps(import_path())
-        self.line, theirs = Pipe()
-        try:
-            self.process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
-                [sys.executable, "-c", _BOOTSTRAP, str(theirs.fileno()), path],
-                stdin=subprocess.DEVNULL,
-                stdout=_ERR,
-                pass_fds=(theirs.fileno(),),
-            )
-        except OSError:
-            self.line.close()
-            raise
-        finally:
-            theirs.close()  # from here on the line ends when the process does
+        self.child = Child(_MODULE)
+        self.line = self.child.line
         self.is_ready = False
         self.job: int | None = None
         self.deadline = monotonic() + _START_SECS
@@ -137,21 +114,6 @@ class _Worker:
         self.job = None
         self.deadline = float("inf")
         return message
-
-    def end(self) -> str:
-        """Make sure that the process is gone, and say how it ended."""
-        self.line.close()
-        self.process.kill()
-        return _ending(self.process.wait())
-
-    def ending(self) -> str:
-        """Say how a process that closed its line ended."""
-        try:
-            return _ending(self.process.wait(_END_SECS))
-        except subprocess.TimeoutExpired:
-            return self.end()
-        finally:
-            self.line.close()
 
 
 class _Shift:
@@ -220,7 +182,7 @@ class _Shift:
 
     def _lost(self, worker: _Worker) -> None:
         self._workers.remove(worker)
-        how = worker.ending()
+        how = worker.child.ending()
         if worker.job is not None:
             self.decisions[worker.job] = Decision.blocked(
                 ReasonCode.STRATEGY_FAILED, f"its process {how}"
@@ -239,13 +201,7 @@ class _Shift:
 
     def _dismiss(self, worker: _Worker) -> None:
         self._workers.remove(worker)
-        worker.end()
-
-
-def _ending(code: int) -> str:
-    if code < 0:
-        return f"was ended by {signal.Signals(-code).name}"
-    return f"ended with exit code {code}"
+        worker.child.end()
 
 
 def _processors() -> int:

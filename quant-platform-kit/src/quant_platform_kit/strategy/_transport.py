@@ -18,6 +18,7 @@ from quant_platform_kit.strategy._contract import StrategyContext
 from quant_platform_kit.strategy._drop_ins import DropInLoader, run_source
 from quant_platform_kit.strategy._isolation import Failure, attempt
 from quant_platform_kit.strategy._strategy import Strategy
+from quant_platform_kit.workers import import_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +93,6 @@ def unpack(parcel: bytes) -> tuple[Decide, StrategyContext]:
     decide: Decide = ref.load().decide
     context: StrategyContext = pickle.loads(packed)  # noqa: S301 (our own parent's words)
     return decide, context
-
-
-def import_path() -> list[str]:
-    """Return where modules are looked for, in words that travel."""
-    return [str(place) for place in sys.path]
 
 
 def _packed(context: StrategyContext) -> bytes:
