@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from bench._measure import BenchResult, interleaved_medians
 from quant_platform_kit.contracts import Contribution, Leg, Side
 from quant_platform_kit.market import SimulatedClock
-from quant_platform_kit.orders import Journal
+from quant_platform_kit.orders import Draft, Journal
 from quant_platform_kit.store import AccountLease, RunBook, Store
 
 ROWS = 100
@@ -47,14 +47,15 @@ def legs() -> tuple[Leg, ...]:
 
 
 def through_the_journal(store: Store) -> Callable[[], object]:
-    """Return work that commits `ROWS` orders, each before its broker call would follow."""
-    journal, wanted, numbers = Journal(store, SimulatedClock(_NOW)), legs(), iter(range(10**6))
+    """Return work that commits `ROWS` orders as pending together, then each before its call."""
+    journal, numbers = Journal(store, SimulatedClock(_NOW)), iter(range(10**6))
+    wanted = [Draft(leg) for leg in legs()]
 
     def work() -> None:
         run_key = f"{_RUN}-{next(numbers)}"
         RunBook(store).open(run_key, _NOW)
-        for leg in wanted:
-            journal.write(run_key, leg)
+        for order in journal.write(run_key, wanted):
+            journal.submitting(order)
 
     return work
 
@@ -92,7 +93,7 @@ def run() -> BenchResult:
         store, other = Store.open(ours), Store.open(theirs)
         for each in (store, other):
             RunBook(each).open(_RUN, _NOW)
-        Journal(store, SimulatedClock(_NOW)).write(_RUN, legs()[0])
+        Journal(store, SimulatedClock(_NOW)).write(_RUN, [Draft(legs()[0])])
         other.close()
         with closing(sqlite3.connect(theirs, isolation_level=None)) as database:
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):

@@ -1,7 +1,8 @@
 """Try everything and write docs/reliability.md: ``python -m proof [--long]``.
 
-``python -m proof crash|simulate|kill`` runs one part and writes nothing.
-``python -m proof simulate --seed N --trace`` replays one schedule byte for byte.
+``python -m proof crash|simulate|kill [--long]`` runs one part and writes nothing, unless told to
+``--record`` its figures. ``python -m proof simulate --seed N --trace`` replays one schedule byte
+for byte, ``python -m proof crash --case LEGS:FAULT:NTH:MOMENT`` one crash.
 """
 
 from __future__ import annotations
@@ -9,35 +10,35 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import Final
 
 from proof import _crash, _kill, _report, _simulate
 from proof._account import Ground
-from proof._spread import be_quiet, show, spread
+from proof._spread import be_quiet, end_politely, show, spread
 
-_SHORT_SCHEDULES = 2_000
-_LONG_SCHEDULES = 100_000
-_SHORT_KILLS = 10
-_LONG_KILLS = 50
-_SEEDS_A_PIECE = 25
-DATABASES = ("SQLite", "PostgreSQL")
+_SCHEDULES: Final = {False: 2_000, True: 100_000}  # in the short form and in the long one
+_KILLS: Final = {False: 10, True: 50}
+_SEEDS_A_PIECE: Final = 25
+DATABASES: Final = ("SQLite", "PostgreSQL")
+
+Found = tuple[list[str], list[str]]
+"""The figures of a part as lines, and what it broke."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run what `arguments` ask for; return the exit code, 1 when an invariant was broken."""
     asked = _parser().parse_args(arguments)
     be_quiet()
-    if asked.part == "crash":
-        return _tell(_crash.lines(found := crash(long=asked.long)), found.broken)
-    if asked.part == "simulate" and asked.seed is not None:
+    end_politely()
+    if asked.case is not None:
+        count = _crash.try_case(asked.case)
+        return _tell(_crash.lines(count), count.broken)
+    if asked.seed is not None:
         return _replay(asked.seed, long=asked.long, trace=asked.trace)
-    if asked.part == "simulate":
-        found_days = simulate(asked.seeds, asked.first, long=asked.long)
-        return _tell(_simulate.lines(found_days), found_days.broken)
-    if asked.part == "kill":
-        return max(_tell(_kill.lines(k), k.broken) for k in kill(asked.times, asked.database))
-    return _everything(long=asked.long)
+    chosen = [asked.part] if asked.part else list(_PARTS)
+    return max([_try(name, asked, record=asked.record or not asked.part) for name in chosen])
 
 
 def crash(*, long: bool) -> _crash.CrashCount:
@@ -63,43 +64,73 @@ def simulate(schedules: int, first: int = 0, *, long: bool) -> _simulate.Simulat
 def kill(times: int, database: str | None = None) -> list[_kill.KillCount]:
     """Kill services on each database, side by side."""
     chosen = DATABASES if database is None else (database,)
-    counts = list(spread(partial(_kill.kill_service, times), chosen, "kill -9"))
-    return sorted(counts, key=lambda count: DATABASES.index(count.database))
+    work = partial(_kill.kill_service, times, progress=show)
+    return sorted(spread(work, chosen, "kill -9"), key=lambda c: DATABASES.index(c.database))
 
 
-def _everything(*, long: bool) -> int:
-    started, failed = time.monotonic(), 0
-    parts: list[_report.Part] = []
-    for title, try_it in (
-        ("Crash enumeration", _crashes),
-        ("Simulation", _simulation),
-        ("kill -9 of the service", _kills),
-    ):
-        began = time.monotonic()
-        figures, broken = try_it(long=long)
-        part = _report.Part(title, tuple(figures), time.monotonic() - began)
-        print(f"{title} ({part.seconds:.0f} s)")
-        failed |= _tell((f"  {line}" for line in part.figures), broken)
-        parts.append(part)
-    document = _report.write(parts, long=long, seconds=time.monotonic() - started)
-    print(f"wrote {document.parent.name}/{document.name}")
+def _try(name: str, asked: argparse.Namespace, *, record: bool) -> int:
+    title, work, command = _PARTS[name]
+    began = time.monotonic()
+    figures, broken = work(asked)
+    seconds = time.monotonic() - began
+    print(f"{title} ({seconds:.0f} s)")
+    failed = _tell((f"  {line}" for line in figures), broken)
+    if record:
+        part = _report.Part.now(title, command(asked), figures, seconds, long=asked.long)
+        document = _report.record(part)
+        print(f"wrote {document.parent.name}/{document.name}", flush=True)
     return failed
 
 
-def _crashes(*, long: bool) -> tuple[Iterable[str], list[str]]:
-    count = crash(long=long)
-    return _crash.lines(count), count.broken
+def _crashes(asked: argparse.Namespace) -> Found:
+    count = crash(long=asked.long)
+    return list(_crash.lines(count)), count.broken
 
 
-def _simulation(*, long: bool) -> tuple[Iterable[str], list[str]]:
-    count = simulate(_LONG_SCHEDULES if long else _SHORT_SCHEDULES, long=long)
-    return _simulate.lines(count), count.broken
+def _simulation(asked: argparse.Namespace) -> Found:
+    count = simulate(_seeds(asked), asked.first, long=asked.long)
+    return list(_simulate.lines(count)), count.broken
 
 
-def _kills(*, long: bool) -> tuple[Iterable[str], list[str]]:
-    counts = kill(_LONG_KILLS if long else _SHORT_KILLS)
+def _kills(asked: argparse.Namespace) -> Found:
+    counts = kill(_times(asked), asked.database)
     figures = [line for count in counts for line in _kill.lines(count)]
-    return figures, [f"{count.database}: {line}" for count in counts for line in count.broken]
+    return figures, [line for count in counts for line in count.broken]
+
+
+def _seeds(asked: argparse.Namespace) -> int:
+    return int(asked.seeds or _SCHEDULES[asked.long])
+
+
+def _times(asked: argparse.Namespace) -> int:
+    return int(asked.times or _KILLS[asked.long])
+
+
+def _crash_command(asked: argparse.Namespace) -> str:
+    return f"python -m proof crash{_deep(asked)}"
+
+
+def _simulate_command(asked: argparse.Namespace) -> str:
+    first = f" --first {asked.first}" if asked.first else ""
+    return f"python -m proof simulate --seeds {_seeds(asked)}{first}{_deep(asked)}"
+
+
+def _kill_command(asked: argparse.Namespace) -> str:
+    only = f" --database {asked.database}" if asked.database else ""
+    return f"python -m proof kill --times {_times(asked)}{only}"
+
+
+def _deep(asked: argparse.Namespace) -> str:
+    return " --long" if asked.long else ""
+
+
+_Work = Callable[[argparse.Namespace], Found]
+_Command = Callable[[argparse.Namespace], str]
+_PARTS: Final[dict[str, tuple[str, _Work, _Command]]] = {
+    "crash": ("Crash enumeration", _crashes, _crash_command),
+    "simulate": ("Simulation", _simulation, _simulate_command),
+    "kill": ("kill -9 of the service", _kills, _kill_command),
+}
 
 
 def _replay(seed: int, *, long: bool, trace: bool) -> int:
@@ -113,7 +144,7 @@ def _replay(seed: int, *, long: bool, trace: bool) -> int:
         print(*schedule.trace, sep="\n")
     print(f"seed {seed}: {schedule.broken or 'every invariant holds'}")
     print(f"sha256 of the trace and the broker's book: {schedule.sha256}")
-    return bool(schedule.broken)
+    return int(bool(schedule.broken))
 
 
 def _tell(figures: Iterable[str], broken: Sequence[str]) -> int:
@@ -121,22 +152,28 @@ def _tell(figures: Iterable[str], broken: Sequence[str]) -> int:
     for line in figures:
         print(line, flush=True)
     for line in broken:
-        print(f"BROKEN {line}", file=sys.stderr)
-    return bool(broken)
+        print(f"BROKEN {line}", file=sys.stderr, flush=True)
+    return int(bool(broken))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m proof", description=__doc__)
-    parser.add_argument("part", nargs="?", choices=("crash", "simulate", "kill"))
-    parser.add_argument("--long", action="store_true", help="the deep form; longer schedules")
-    parser.add_argument("--seeds", type=int, default=_SHORT_SCHEDULES, help="simulate: how many")
-    parser.add_argument("--first", type=int, default=0, help="simulate: the first seed")
-    parser.add_argument("--seed", type=int, help="simulate: replay this one")
-    parser.add_argument("--trace", action="store_true", help="simulate: show every step of --seed")
-    parser.add_argument("--times", type=int, default=_LONG_KILLS, help="kill: how often")
-    parser.add_argument("--database", choices=DATABASES, help="kill: only this one")
+    add = parser.add_argument
+    add("part", nargs="?", choices=tuple(_PARTS))
+    add("--long", action="store_true", help="the deep form; longer schedules")
+    add("--record", action="store_true", help="put the figures of a part into the page, too")
+    add("--case", type=_crash.CrashCase.parse, help="crash: try LEGS:FAULT:NTH:MOMENT again")
+    add("--seeds", type=int, help="simulate: how many (2,000; 100,000 with --long)")
+    add("--first", type=int, default=0, help="simulate: the first seed")
+    add("--seed", type=int, help="simulate: replay this one")
+    add("--trace", action="store_true", help="simulate: show every step of --seed")
+    add("--times", type=int, help="kill: how often (10; 50 with --long)")
+    add("--database", choices=DATABASES, help="kill: only this one")
     return parser
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -21,12 +21,14 @@ from quant_platform_kit.brokers import Faults, FrameMarket, SimulatedBroker
 from quant_platform_kit.contracts import (
     Adjustment,
     Cadence,
+    CycleReport,
     CycleRequest,
     Decision,
     ExecutionMode,
     FeeModel,
     Fill,
     HistoryInput,
+    OperatorCommand,
     OrderRequest,
     ProfileStatus,
     Side,
@@ -34,7 +36,7 @@ from quant_platform_kit.contracts import (
     TargetMode,
     TradingRules,
 )
-from quant_platform_kit.cycle import CycleResult, Parts, SleevePart, run_cycle
+from quant_platform_kit.cycle import CycleResult, Parts, SleevePart, operate, run_cycle
 from quant_platform_kit.ledger import Ledger
 from quant_platform_kit.market import BarFrame, SimulatedClock, SlotWindow, xnys
 from quant_platform_kit.notify import Outbox
@@ -154,6 +156,12 @@ class TrialAccount:
         result = run_cycle(self.parts, CycleRequest(slot, session))
         self.ground.fate.death = None
         return result
+
+    def operate(self, command: OperatorCommand) -> CycleReport:
+        """Carry out an operator's command; who lives through it lives on."""
+        report = operate(self.parts, command)
+        self.ground.fate.death = None
+        return report
 
     def trade_by_hand(self, symbol: str, side: Side, quantity: Decimal) -> bool:
         """Trade at the broker without the platform; tell whether the broker took it."""

@@ -9,13 +9,21 @@ from typing import Final
 from sqlalchemy import select
 
 from proof._account import TrialAccount
-from quant_platform_kit.contracts import CycleReport, OrderStatus, Outcome, Side
+from quant_platform_kit.contracts import (
+    CycleReport,
+    EvidenceKind,
+    OrderStatus,
+    OrderType,
+    Outcome,
+    Side,
+)
 from quant_platform_kit.errors import ReasonCode
 from quant_platform_kit.ledger import Kind, Locks
 from quant_platform_kit.orders import JournalOrder
-from quant_platform_kit.store import fills
+from quant_platform_kit.store import Evidence, evidence, fills
 
 _ZERO: Final = Decimal(0)
+WAITS: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
 _LATEST: Final = 20  # more than one call sends
 
 
@@ -27,6 +35,13 @@ def require(holds: object, invariant: str, found: object = "") -> None:
     """Raise `Broken` unless `holds`."""
     if not holds:
         raise Broken(f"{invariant}: {found}")
+
+
+def what_broke(error: Exception) -> str:
+    """Return the broken invariant as text; anything else that is raised breaks one, too."""
+    if isinstance(error, Broken):
+        return str(error)
+    return f"a run answers and raises nothing: {type(error).__name__}: {error}"
 
 
 def check_far_side(account: TrialAccount) -> None:
@@ -45,6 +60,47 @@ def check_far_side(account: TrialAccount) -> None:
         if seen is not None and seen.status is OrderStatus.REJECTED
     ]
     require(not refused, "nothing is sent that cash or holdings do not cover", refused)
+    _check_stops(account)
+
+
+def _check_stops(account: TrialAccount) -> None:
+    held = account.held()
+    stops = [order for order in account.truth.open_orders() if order.order_type in WAITS]
+    symbols = [order.symbol for order in stops]
+    twice = {symbol for symbol in symbols if symbols.count(symbol) > 1}
+    require(not twice, "a symbol has one working stop at most", twice)
+    larger = [o for o in stops if o.quantity - o.filled_quantity > held.get(o.symbol, _ZERO)]
+    require(not larger, "a stop is never for more than is held", larger)
+    buying = [order for order in stops if order.side is not Side.SELL]
+    require(not buying, "a stop sells", buying)
+
+
+def check_evidence(account: TrialAccount, head: str) -> str:
+    """Check that the evidence holds, with the entry that was its last; return the last one now.
+
+    Parameters
+    ----------
+    account : TrialAccount
+    head : str
+        What an earlier check returned; empty at first.
+    """
+    kept = Evidence(account.store)
+    found = kept.verify(head)
+    require(found is None, "the evidence is a whole chain that only grows", found)
+    return kept.head()
+
+
+def check_explained(account: TrialAccount) -> None:
+    """Check that every order that was sent and every booked fill has its evidence, once."""
+    with account.store.begin() as connection:
+        facts = connection.execute(select(evidence.c.kind, evidence.c.key)).all()
+        booked = connection.scalars(select(fills.c.client_id)).all()
+    ordered = [key for kind, key in facts if kind == EvidenceKind.ORDER]
+    unexplained = account.far.submitted.keys() - set(ordered)
+    require(not unexplained, "every order that was sent has its evidence", unexplained)
+    require(len(ordered) == len(set(ordered)), "the evidence of an order is there once", ordered)
+    executed = sorted(key for kind, key in facts if kind == EvidenceKind.FILL)
+    require(executed == sorted(map(str, booked)), "every booked fill has its evidence", executed)
 
 
 def check_books(account: TrialAccount) -> None:
@@ -100,6 +156,8 @@ def check_slot(orders: Iterable[JournalOrder], filled: dict[str, Decimal], lot: 
     first: dict[str, JournalOrder] = {}
     total: dict[str, Decimal] = {}
     for order in orders:
+        if order.purpose.protects:
+            continue
         began = first.setdefault(order.symbol, order)
         require(began.side is order.side, "a slot trades a symbol in one direction", order)
         total[order.symbol] = total.get(order.symbol, _ZERO) + filled.get(order.client_id, _ZERO)

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from proof._invariants import Broken, require
+from proof._invariants import require, what_broke
 from proof._service import Order, Service, orders_at_the_broker, settings_of
 from quant_platform_kit.ledger import Ledger
 from quant_platform_kit.market import xnys
@@ -32,6 +32,7 @@ class KillCount:
     """What became of a service that was killed again and again."""
 
     database: str
+    wanted: int
     kills: int = 0
     mid_slot: int = 0
     resumed: int = 0
@@ -43,7 +44,10 @@ class KillCount:
 def kill_service(
     times: int, database: str, progress: Callable[[str], None] = lambda _line: None
 ) -> KillCount:
-    """Kill a service `times` times, each time in another slot, and compare with one left alone.
+    """Kill a service in the middle of `times` slots, and compare with one left alone.
+
+    A kill that comes after the slot's answer is done and judged all the same; it is not counted
+    as one in the middle.
 
     Parameters
     ----------
@@ -53,22 +57,25 @@ def kill_service(
     progress : callable
         Is told how it goes.
     """
-    count = KillCount(database)
+    count = KillCount(database, times)
     if database == "PostgreSQL" and postgres.programs() is None:
         count.skipped = postgres.ABSENT
         return count
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="qpk-kill-")))
         url = None if database == "SQLite" else stack.enter_context(postgres.running())
-        sessions = quarter_ends(times)
+        offered = quarter_ends(2 * times)
         disturbed = folder / "disturbed"
         disturbed.mkdir()
         try:
-            _kill_in_every_slot(disturbed, sessions, url, count, progress)
+            sessions = _kill_in_slots(disturbed, offered, url, count, progress)
             _compare(folder, disturbed, sessions, count)
             _check_books(disturbed, sessions[0], url)
-        except Broken as error:
-            count.broken.append(str(error))
+        except Exception as error:  # noqa: BLE001 (whatever it is, it is a finding)
+            count.broken.append(
+                f"{what_broke(error)}\n"
+                f"  again: python -m proof kill --times {times} --database {database}"
+            )
     return count
 
 
@@ -82,17 +89,18 @@ def quarter_ends(number: int) -> list[str]:
     return found
 
 
-def _kill_in_every_slot(
+def _kill_in_slots(
     folder: Path,
     sessions: list[str],
     url: str | None,
     count: KillCount,
     progress: Callable[[str], None],
-) -> None:
-    dice = Random(len(sessions))  # noqa: S311 (chance that repeats is what is wanted)
+) -> list[str]:
+    """Kill in slot after slot, until so many were in the middle; return the slots' sessions."""
+    dice = Random(count.wanted)  # noqa: S311 (chance that repeats is what is wanted)
     service = _start(folder, sessions[0], url)
     try:
-        for number, session in enumerate(sessions, 1):
+        for session in sessions:
             answered = service.run_until(session, _fatal_moment(folder, dice))
             count.kills += 1
             count.mid_slot += not answered
@@ -107,10 +115,14 @@ def _kill_in_every_slot(
                 "a consumed slot repeats its report",
                 session,
             )
-            progress(f"{count.database}: {number} of {len(sessions)} kills")
+            progress(f"{count.database}: {count.mid_slot} of {count.wanted} kills")
+            if count.mid_slot == count.wanted:
+                break
     finally:
         service.kill()
     count.orders = len(orders_at_the_broker(folder))
+    require(count.mid_slot == count.wanted, "enough slots to kill in", count.mid_slot)
+    return sessions[: count.kills]
 
 
 def _fatal_moment(folder: Path, dice: Random) -> Callable[[], bool]:

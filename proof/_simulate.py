@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from random import Random
@@ -21,25 +21,33 @@ from proof._account import (
 )
 from proof._far_side import Killed, Strike, Trouble
 from proof._invariants import (
+    WAITS,
     Broken,
     check_books,
+    check_evidence,
+    check_explained,
     check_far_side,
     check_frozen,
     check_report,
     check_slot,
     filled_by_order,
     require,
+    what_broke,
 )
 from quant_platform_kit.contracts import (
     CycleReport,
     CycleRequest,
     Decision,
+    OperatorAction,
+    OperatorCommand,
     OrderRequest,
     Side,
+    Signal,
+    SignalAction,
     canonical,
 )
 from quant_platform_kit.cycle import run_cycle
-from quant_platform_kit.errors import ReasonCode, SlotBusy
+from quant_platform_kit.errors import PlatformError, ReasonCode, SlotBusy
 from quant_platform_kit.ledger import Locks
 from quant_platform_kit.market import xnys
 from quant_platform_kit.risk import GateMode, Pauses, TradingGate
@@ -49,7 +57,7 @@ SYMBOLS: Final = ("SIM_A", "SIM_B", "SIM_C", "SIM_D", "SIM_E")
 MANUAL: Final = "SIM_MANUAL"
 _SLEEVES: Final = ("first", "second", "third")
 _WEIGHTS: Final = {1: ("1",), 2: ("0.6", "0.4"), 3: ("0.5", "0.3", "0.2")}
-SHORT_DAYS: Final = (3, 6)
+SHORT_DAYS: Final = (1, 3)
 LONG_DAYS: Final = (10, 20)
 _LONGEST_LIFE: Final = 150  # moments; a run with four orders has about as many
 _LOT: Final = Decimal(1)
@@ -64,6 +72,9 @@ class SimulationCount:
     calls: int = 0
     orders: int = 0
     deaths: int = 0
+    commands: int = 0
+    stops: int = 0
+    stopped: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     troubles: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
@@ -75,6 +86,9 @@ class SimulationCount:
         self.calls += other.calls
         self.orders += other.orders
         self.deaths += other.deaths
+        self.commands += other.commands
+        self.stops += other.stops
+        self.stopped += other.stopped
         self.outcomes.update(other.outcomes)
         self.troubles.update(other.troubles)
         self.broken += other.broken
@@ -97,7 +111,10 @@ def simulate_seeds(seeds: range, days: tuple[int, int] = SHORT_DAYS) -> Simulati
         for seed in seeds:
             found = simulate(ground, seed, days, count)
             if found.broken:
-                count.broken.append(f"seed {seed}: {found.broken}")
+                deep = " --long" * (days == LONG_DAYS)
+                count.broken.append(
+                    f"{found.broken}\n  again: python -m proof simulate --seed {seed}{deep} --trace"
+                )
     finally:
         ground.close()
     return count
@@ -126,9 +143,9 @@ def simulate(
     broken = ""
     try:
         life.live()
-    except Broken as error:
-        broken = str(error)
-        life.tell(f"BROKEN {error}")
+    except Exception as error:  # noqa: BLE001 (whatever it is, it is a finding)
+        broken = what_broke(error)
+        life.tell(f"BROKEN {broken}")
     digest = hashlib.sha256("\n".join(life.trace).encode())
     book = ground.folder / "book.jsonl"
     digest.update(book.read_bytes() if book.exists() else b"")
@@ -155,6 +172,7 @@ class _Days:
         self._gate = GateMode.ACTIVE
         self._paused: set[str] = set()
         self._meddled: list[tuple[str, Side, Decimal]] = []
+        self._head = ""  # of the evidence
         self._looked = False  # the first look at an account adopts whatever is there
         self._consumed: dict[tuple[date, str], str] = {}
         self._died: set[tuple[date, str]] = set()
@@ -176,6 +194,8 @@ class _Days:
             if self._happens(0.15):
                 self._slot(session, "by-hand-1")
             self._slot(session, "close")
+            if self._happens(0.12):
+                self._command()
         self._end_well(self._sessions[-1])
 
     # ── What is drawn ──────────────────────────────────────────────────────────────────
@@ -194,6 +214,7 @@ class _Days:
     def _draw_sleeves(self) -> tuple[SleeveScript, ...]:
         number = self._dice.choice((1, 1, 2, 2, 3))
         shared = self._happens(0.4)
+        self._protects = self._happens(0.5)
         symbols = list(SYMBOLS)
         self._dice.shuffle(symbols)
         sleeves = []
@@ -215,9 +236,20 @@ class _Days:
         wanted = self._dice.sample(managed, self._dice.randint(0, len(managed)))
         parts = [self._dice.random() for _ in wanted]
         invested = self._dice.choice((0.5, 0.95, 1.0)) / (sum(parts) or 1.0)
-        return Decision.weights(
+        answer = Decision.weights(
             {symbol: part * invested for symbol, part in zip(wanted, parts, strict=True)}
         )
+        if not self._protects:
+            return answer
+        protected = (self._draw_signal(symbol) for symbol in wanted if self._happens(0.7))
+        return replace(answer, signals=tuple(protected))
+
+    def _draw_signal(self, symbol: str) -> Signal:
+        pct = Decimal(self._dice.choice(("1", "2.5", "4", "8")))
+        signal = Signal(symbol, SignalAction.BUY, Decimal(1), stop_loss_pct=pct)
+        if self._happens(0.5):
+            return replace(signal, stop_loss_pct=None, trailing_stop_pct=pct)
+        return signal
 
     # ── What happens to the account ────────────────────────────────────────────────────
 
@@ -306,6 +338,62 @@ class _Days:
                     self._account.far.set()
                 self._account.restart()
 
+    def _command(self) -> None:
+        """Give an operator's command, perhaps twice; the platform may die in it."""
+        drawn = self._draw_command()
+        if drawn is None:
+            return
+        self._break_the_line()
+        self._account.restart()
+        for _ in range(self._dice.choice((1, 2))):
+            if self._happens(0.3):
+                self._account.doom(self._dice.randint(1, _LONGEST_LIFE // 2))
+            if self._operate(drawn):
+                self._account.restart()
+
+    def _draw_command(self) -> OperatorCommand | None:
+        who = "proof", "chance"
+        action = self._dice.choice(list(OperatorAction))
+        if action is OperatorAction.CLOSE:
+            return OperatorCommand(action, *who, self._dice.choice(SYMBOLS))
+        if action is not OperatorAction.CANCEL:
+            return OperatorCommand(action, *who)
+        sent = sorted(self._account.far.submitted)
+        return OperatorCommand(action, *who, self._dice.choice(sent)) if sent else None
+
+    def _operate(self, command: OperatorCommand) -> bool:
+        """Carry out a command; tell whether the platform died."""
+        account = self._account
+        self._count.commands += 1
+        before = len(account.far.requests)
+        try:
+            report = account.operate(command)
+        except Killed as death:
+            self._count.deaths += 1
+            self.tell(f"{command}: killed {death} after {_listed(account.far.requests[before:])}")
+            check_far_side(account)
+            return True
+        except PlatformError as error:  # it did not get so far as to have a report
+            self.tell(f"{command}: {error.code}")
+            sent = account.far.requests[before:]
+            require(not sent, "a command that is turned away sends nothing", sent)
+            return False
+        sent = account.far.requests[before:]
+        self._count.orders += len(sent)
+        self.tell(f"{command}: {_described(report, sent)}")
+        check_far_side(account)
+        check_report(report)
+        self._head = check_evidence(account, self._head)
+        unlike = [
+            order for order in sent if order.side is not Side.SELL or not command.action.sells
+        ]
+        require(not unlike, "a command sells, or takes orders off", unlike)
+        check_slot(account.journal().of_run(report.run_key), filled_by_order(account), _LOT)
+        if report.equity_usd is not None:
+            self._looked = True
+            check_books(account)
+        return False
+
     def _end_well(self, session: date) -> None:
         """Put everything in order; then nothing may be unknown, locked or unequal."""
         account = self._account
@@ -326,6 +414,11 @@ class _Days:
         if not self._meddled:
             require(not locked, "what agrees again is unlocked", locked)
         check_books(account)
+        check_explained(account)
+        filled = filled_by_order(account)
+        stops = [order.client_id for order in account.far.requests if order.order_type in WAITS]
+        self._count.stops += len(stops)
+        self._count.stopped += sum(client_id in filled for client_id in stops)
 
     # ── One call and what must be true after it ────────────────────────────────────────
 
@@ -353,11 +446,15 @@ class _Days:
         self._check_consumed((session, slot), report, repeated=result.repeated)
         check_far_side(account)
         check_report(report)
+        self._head = check_evidence(account, self._head)
+        told = report.evidence_sha256
+        require(result.repeated or told == self._head, "a report carries the evidence's head", told)
         self._check_gate(sent)
         if result.repeated:
             require(not sent, "a consumed slot sends nothing", sent)
             return False
-        check_frozen(report, [(order.symbol, order.side) for order in sent])
+        trades = [order for order in sent if order.order_type not in WAITS]
+        check_frozen(report, [(order.symbol, order.side) for order in trades])
         check_slot(account.journal().of_run(report.run_key), filled_by_order(account), _LOT)
         if report.equity_usd is not None:
             self._looked = True
@@ -418,7 +515,12 @@ def _script(
 
 
 def _listed(sent: list[OrderRequest]) -> str:
-    return ", ".join(f"{o.side} {o.quantity} {o.symbol}" for o in sent) or "no order"
+    return ", ".join(map(_order, sent)) or "no order"
+
+
+def _order(order: OrderRequest) -> str:
+    waits = f" {order.order_type}" if order.order_type in WAITS else ""
+    return f"{order.side} {order.quantity} {order.symbol}{waits}"
 
 
 def _described(report: CycleReport, sent: list[OrderRequest]) -> str:
@@ -431,8 +533,10 @@ def lines(count: SimulationCount) -> Iterator[str]:
     """Return the figures as text."""
     yield (
         f"schedules {count.schedules:,}, sessions {count.sessions:,}, calls {count.calls:,}, "
-        f"orders {count.orders:,}, deaths {count.deaths:,}, faults {count.troubles.total():,}"
+        f"orders {count.orders:,}, deaths {count.deaths:,}, "
+        f"commands {count.commands:,}, faults {count.troubles.total():,}"
     )
+    yield f"stops placed {count.stops:,}, of which {count.stopped:,} sold something"
     yield "outcomes " + ", ".join(
         f"{name} {number:,}" for name, number in count.outcomes.most_common()
     )

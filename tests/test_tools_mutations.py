@@ -68,6 +68,7 @@ def test_a_guard_is_taken_out_and_any_other_condition_turned_round() -> None:
         "@cache(maxsize=2)\ndef f(): pass",
         "zip(a, b, strict=True)",
         "Decimal('word')",
+        "Decimal('Infinity')",
         "None",
     ],
 )
@@ -110,12 +111,12 @@ from tools._mutations import find
 root = Path(sys.argv[1])
 sys.path.insert(0, str(root))
 path = root / "guarded.py"
-prepare()
+prepare((), "guarded")
 known = survey([root / "test_f.py"], [path], root=root)
 print(sorted((line, sorted(tests)) for (_, line), tests in known.executed.items()))
 mutants = find("guarded", path.read_text())
 for tests in (None, ("test_nothing.py",)):
-    jobs = [Job(m, path, tests or known.tests_of(m, path, ["test_f.py"])) for m in mutants]
+    jobs = [Job(m, path, tests) if tests else known.job(m, path, ["test_f.py"]) for m in mutants]
     fates = dict(run(jobs, workers=2, timeout_secs=3.0, root=root))
     print(sorted(f"{j.mutant.line} {j.mutant.operator}: {f.value}" for j, f in fates.items()))
 """
@@ -123,6 +124,7 @@ for tests in (None, ("test_nothing.py",)):
 
 def test_a_fault_is_noticed_hangs_or_survives(tmp_path: Path) -> None:
     files = {
+        "conftest.py": "import guarded\n",
         "guarded.py": GUARDED,
         "test_f.py": TESTS,
         "test_nothing.py": "import guarded\n\n\ndef test_nothing():\n    pass\n",

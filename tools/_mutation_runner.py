@@ -1,7 +1,8 @@
 """Runs tests against mutants, each in a forked process that has the heavy imports already.
 
-The parent imports the libraries and the kit but never the package under test: a child puts the
-mutated module in its place before anything asks for it, and runs pytest in its own process.
+The parent imports the libraries and what the package stands on, but never the package under
+test: a child puts the mutated module in its place before anything asks for it, and runs pytest in
+its own process.
 """
 
 from __future__ import annotations
@@ -31,18 +32,12 @@ import pytest
 
 from tools._mutations import Mutant, mutated
 
-_SHARED = (
-    *("numpy", "pandas"),
-    "quant_platform_kit.inputs",
-    "quant_platform_kit.market.indicators",
-    "quant_platform_kit.strategy",
-    "quant_platform_kit.testing",
-)
 _WATCHED_CALLS = 200  # of one function by one test; more of them rarely reach another line
 _POLL_SECS = 0.01
 _PASSED, _CRASHED = 0, 99
 _HYPOTHESIS_PROFILE = "mutation"
 _MEMORY_BYTES = 4 << 30  # a mutant may ask for the world
+_LEAST_CPU_SECS = 5
 
 
 class Fate(Enum):
@@ -57,12 +52,14 @@ class Fate(Enum):
 class Job:
     """One mutant, the file it changes and the tests that may notice, the quickest first.
 
-    A test is named as pytest names it, from the root on; or a whole file is.
+    A test is named as pytest names it, from the root on; or a whole file is. `seconds` is what
+    the tests computed while they were watched, which is longer than they do otherwise.
     """
 
     mutant: Mutant
     path: Path
     tests: tuple[str, ...]
+    seconds: float = 0.0
 
 
 @dataclass(slots=True)
@@ -72,12 +69,27 @@ class _Child:
     deadline: float
 
 
-def prepare() -> None:
-    """Import what every child needs, and make property tests quick: no shrinking, few examples."""
+def prepare(shared: Sequence[str], package: str) -> None:
+    """Import what every child needs, and make property tests quick: no shrinking, few examples.
+
+    Parameters
+    ----------
+    shared : sequence of str
+        Modules to import.
+    package : str
+        The package under test.
+
+    Raises
+    ------
+    RuntimeError
+        When the package is imported now: no fault of it would ever be executed.
+    """
     import hypothesis
 
-    for name in _SHARED:
+    for name in shared:
         importlib.import_module(name)
+    if package in sys.modules:
+        raise RuntimeError(f"{package} is imported by {', '.join(shared)}: share less")
     hypothesis.settings.register_profile(
         _HYPOTHESIS_PROFILE,
         derandomize=True,
@@ -99,7 +111,8 @@ def run(
     jobs : sequence of Job
     workers : int
     timeout_secs : float
-        After which a mutant counts as noticed: it hangs.
+        After which a mutant counts as noticed: it hangs. One that computes for much longer than
+        its tests had taken is ended before.
     root : Path
         Where pytest is started.
     """
@@ -121,8 +134,12 @@ def run(
                 _kill(child.pid)
 
 
-def survey(files: Sequence[Path], sources: Sequence[Path], *, root: Path) -> Survey | None:
+def survey(
+    files: Sequence[Path], sources: Sequence[Path], *, root: Path, leave_out: Sequence[str] = ()
+) -> Survey | None:
     """Run `files` on the source as it is, and learn which test executes which line of `sources`.
+
+    Tests whose names contain one of `leave_out` are not run, neither now nor on any mutant.
 
     Returns
     -------
@@ -133,7 +150,7 @@ def survey(files: Sequence[Path], sources: Sequence[Path], *, root: Path) -> Sur
         answer = Path(scratch) / "survey.json"
         pid = os.fork()
         if pid == 0:
-            watcher = _Watcher({str(path) for path in sources})
+            watcher = _Watcher({str(path) for path in sources}, leave_out)
             tests = [str(path) for path in files]
             _be_child(None, tests, root, Path(scratch), watcher, answer)
         try:
@@ -158,7 +175,10 @@ def _fate(child: _Child) -> Fate | None:
             return None
         _kill(child.pid)
         return Fate.TIMED_OUT
-    return Fate.SURVIVED if os.waitstatus_to_exitcode(status) == _PASSED else Fate.KILLED
+    code = os.waitstatus_to_exitcode(status)
+    if code == -signal.SIGXCPU:
+        return Fate.TIMED_OUT
+    return Fate.SURVIVED if code == _PASSED else Fate.KILLED
 
 
 def _kill(pid: int) -> None:
@@ -184,6 +204,8 @@ def _be_child(  # noqa: PLR0917 (both kinds of child)
         os.chdir(root)
         if job is not None:
             resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+            computing = _LEAST_CPU_SECS + int(job.seconds)
+            resource.setrlimit(resource.RLIMIT_CPU, (computing, computing + 1))
             silence = os.open(os.devnull, os.O_WRONLY)
             os.dup2(silence, 1)
             os.dup2(silence, 2)
@@ -216,8 +238,12 @@ class _InOrder:
         self._place = {test: place for place, test in enumerate(tests)}
         self._finder = finder
 
-    def pytest_sessionstart(self) -> None:
-        """Put the mutant in its place, before pytest's own hook for modules that begin `test_`."""
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_load_initial_conftests(self) -> None:
+        """Put the mutant in its place: before any conftest.py imports what it stands for.
+
+        And before pytest's own finder, which takes modules whose names begin with `test_`.
+        """
         if self._finder is not None:
             sys.meta_path.insert(0, self._finder)
 
@@ -233,12 +259,19 @@ class _InOrder:
 
 
 class _Watcher:
-    """Notes which lines of the sources each test executes, and how long it takes."""
+    """Notes which lines of the sources each test executes, and how long it computes."""
 
-    def __init__(self, sources: set[str]) -> None:
+    def __init__(self, sources: set[str], leave_out: Sequence[str]) -> None:
         self._sources = sources
+        self._leave_out = leave_out
         self._lines: dict[str, set[tuple[str, int]]] = {}
         self._seconds: dict[str, float] = {}
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Leave out what is not to be run."""
+        items[:] = [
+            item for item in items if not any(part in item.name for part in self._leave_out)
+        ]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -257,13 +290,13 @@ class _Watcher:
             calls[frame.f_code] += 1
             return on_line if calls[frame.f_code] <= _WATCHED_CALLS else None
 
-        started = time.perf_counter()
+        started = time.process_time()
         sys.settrace(on_call)
         try:
             return (yield)
         finally:
             sys.settrace(None)
-            self._seconds[item.nodeid] = time.perf_counter() - started
+            self._seconds[item.nodeid] = time.process_time() - started
 
     def write(self, path: Path) -> None:
         """Hand over what was noted."""
@@ -299,15 +332,16 @@ class Survey:
                 executed.setdefault((file, line), set()).add(test)
         return cls({test: each["seconds"] for test, each in noted.items()}, executed)
 
-    def tests_of(self, mutant: Mutant, path: Path, files: Sequence[str]) -> tuple[str, ...]:
-        """Return the tests that execute a mutant, the quickest first.
+    def job(self, mutant: Mutant, path: Path, files: Sequence[str]) -> Job:
+        """Return a mutant with the tests that execute it, the quickest first.
 
         What is executed when the module is imported may change anything: every test of `files`.
         """
         found = self.executed.get((str(path), mutant.line), set())
         if mutant.at_import or not found:
             found = {test for test in self.seconds if _file_of(test) in files}
-        return tuple(sorted(found, key=lambda test: (self.seconds[test], test)))
+        tests = tuple(sorted(found, key=lambda test: (self.seconds[test], test)))
+        return Job(mutant, path, tests, sum(self.seconds[test] for test in tests))
 
 
 def _file_of(test: str) -> str:

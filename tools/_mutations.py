@@ -228,6 +228,8 @@ def _nudged(text: str) -> str | None:
         value = Decimal(text)
     except InvalidOperation:
         return None
+    if not value.is_finite():
+        return None
     return str(value * _NUDGE) if value else "1"
 
 

@@ -16,7 +16,8 @@ _INTRODUCTION = """\
 
 How well the tests hold the code. `make mutation` writes the sections below: it puts one small
 fault after another into a package (a comparison, a condition, a guard, a number, an operator),
-runs the tests that speak of the module, and counts the faults that some test noticed.
+runs the tests that answer for the module, and counts the faults that some test noticed. The rooms
+of the kit are asked with their own tests alone and with SQLite.
 
 A fault that no test notices is listed: some change nothing that can be observed, the others are
 tests still to be written.
@@ -73,7 +74,8 @@ class Score:
 
 def write_section(document: Path, package: str, score: Score, target: float) -> None:
     """Replace the section of `package` in `document`, or append it."""
-    text = document.read_text(encoding="utf-8") if document.exists() else _INTRODUCTION
+    text = document.read_text(encoding="utf-8") if document.exists() else ""
+    text = _INTRODUCTION + "".join(text.partition("\n<!-- ")[1:])
     begin, end = f"<!-- mutation {package} -->", f"<!-- /mutation {package} -->"
     section = f"{begin}\n{_section(package, score, target)}{end}\n"
     if begin in text:

@@ -1,7 +1,8 @@
 """Mutation score: how many small faults of a package its tests notice.
 
-``python -m tools.mutate`` runs every mutant and writes docs/quality.md;
-``--module NAME`` looks at single modules and ``--sample N`` at a few mutants, without writing.
+``python -m tools.mutate`` runs every mutant of every package and writes docs/quality.md, and
+``python -m tools.mutate planner`` those of one package; there ``--module NAME`` looks at single
+modules and ``--sample N`` at a few mutants, without writing.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -30,33 +32,58 @@ _STEP = 25  # mutants between two lines of progress where there is no terminal
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A package and the tests that answer for it."""
+    """A package and the tests that answer for it.
+
+    Parameters
+    ----------
+    package : str
+        Dotted name.
+    source, tests : Path
+        Folders.
+    shared : tuple of str
+        Modules that its tests need and that do not need it: imported once for all mutants.
+    by_name : bool
+        Whether a module's tests are the files that speak of it; otherwise all of `tests`.
+    leave_out : tuple of str
+        Tests whose names contain one of them are not run.
+    """
 
     package: str
     source: Path
     tests: Path
+    shared: tuple[str, ...]
+    by_name: bool = False
+    leave_out: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The package's last name, by which the command knows it."""
+        return self.package.rpartition(".")[2]
 
     def modules(self) -> dict[str, Path]:
         """Return the package's modules by dotted name; tests and `__init__` are not among them."""
         found = {}
         for path in sorted(self.source.rglob("*.py")):
-            parts = path.relative_to(self.source.parent).with_suffix("").parts
+            parts = path.relative_to(self.source).with_suffix("").parts
             if parts[-1] != "__init__":
-                found[".".join(parts)] = path
+                found[".".join((self.package, *parts))] = path
         return found
 
     def tests_of(self, module: str) -> tuple[Path, ...]:
-        """Return the test files that speak of a module, or of one that uses it.
+        """Return the test files that may notice a fault of a module.
 
-        Without the conformance kit: it takes longer than all the others together, and asks its
-        questions in processes where no fault was put in.
+        With `by_name` those that speak of it, or of one that uses it. Without the conformance
+        kit: it takes longer than all the others together, and asks its questions in processes
+        where no fault was put in.
         """
         names = {module.rpartition(".")[2], *self._users(module)}
         return tuple(
             path
             for path in sorted(self.tests.rglob("test_*.py"))
             if "conformance" not in path.stem
-            and any(name in path.read_text(encoding="utf-8") for name in names)
+            and (
+                not self.by_name or any(name in path.read_text(encoding="utf-8") for name in names)
+            )
         )
 
     def _users(self, module: str) -> set[str]:
@@ -68,27 +95,57 @@ class Suite:
         return {user for user in users if not user.startswith("_")}
 
 
+def _room(name: str, *shared: str) -> Suite:
+    """Return a room of the kit. Its books are kept in SQLite alone: PostgreSQL is slow to ask."""
+    kit = ROOT / "quant-platform-kit"
+    return Suite(
+        f"quant_platform_kit.{name}",
+        kit / "src" / "quant_platform_kit" / name,
+        kit / "tests" / name,
+        (
+            "alembic.command",
+            "sqlalchemy.dialects.sqlite",
+            *(f"quant_platform_kit.{each}" for each in ("store", *shared)),
+        ),
+        leave_out=("postgresql",),
+    )
+
+
 SUITES = {
-    suite.package: suite
+    suite.name: suite
     for suite in (
         Suite(
             "us_equity_strategies",
             ROOT / "us-equity-strategies" / "src" / "us_equity_strategies",
             ROOT / "us-equity-strategies" / "tests",
+            (
+                *("numpy", "pandas"),
+                "quant_platform_kit.inputs",
+                "quant_platform_kit.market.indicators",
+                "quant_platform_kit.strategy",
+                "quant_platform_kit.testing",
+            ),
+            by_name=True,
         ),
+        _room("planner"),
+        _room("ledger", "market"),
+        _room("risk", "market"),
+        _room("orders", "market", "brokers", "ledger"),
     )
 }
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run what is asked for; return 1 when the score is below the target."""
+    """Run what is asked for; return 1 when a score is below the target."""
     options = _parser().parse_args(arguments)
+    if options.package is None:
+        return max(_alone(name, options.workers) for name in SUITES)
     suite = SUITES[options.package]
     wanted = _wanted(suite, options.module, options.sample, options.seed)
     if not wanted:
         print(f"no mutant of {', '.join(options.module)}", file=sys.stderr)
         return 2
-    runner.prepare()
+    runner.prepare(suite.shared, suite.package)
     jobs = _jobs(suite, wanted)
     if jobs is None:
         print("tests fail without any mutant: repair them first", file=sys.stderr)
@@ -102,9 +159,21 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if score.ratio >= TARGET else 1
 
 
+def _alone(package: str, workers: int) -> int:
+    """Run one package in a process of its own, which has imported none of the others."""
+    print(f"{package}:", file=sys.stderr, flush=True)
+    child = subprocess.Popen(  # noqa: S603 (this program)
+        [sys.executable, "-m", "tools.mutate", package, "--workers", str(workers)], cwd=ROOT
+    )
+    try:
+        return child.wait()
+    finally:
+        child.terminate()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.mutate", description=__doc__)
-    parser.add_argument("package", nargs="?", choices=SUITES, default=next(iter(SUITES)))
+    parser.add_argument("package", nargs="?", choices=SUITES, help="every one when left out")
     parser.add_argument(
         "--module", action="append", default=[], help="short name; may be given more than once"
     )
@@ -133,14 +202,11 @@ def _jobs(suite: Suite, mutants: Sequence[Mutant]) -> list[Job] | None:
     files = {module: suite.tests_of(module) for module in {m.module for m in mutants}}
     every = sorted({path for found in files.values() for path in found})
     print(f"learning what the tests of {len(every)} files execute", file=sys.stderr, flush=True)
-    known = runner.survey(every, list(paths.values()), root=ROOT)
+    known = runner.survey(every, list(paths.values()), root=ROOT, leave_out=suite.leave_out)
     if known is None:
         return None
     names = {module: [str(p.relative_to(ROOT)) for p in found] for module, found in files.items()}
-    return [
-        Job(m, paths[m.module], known.tests_of(m, paths[m.module], names[m.module]))
-        for m in mutants
-    ]
+    return [known.job(m, paths[m.module], names[m.module]) for m in mutants]
 
 
 def _run(jobs: Sequence[Job], workers: int) -> list[tuple[Mutant, Fate]]:

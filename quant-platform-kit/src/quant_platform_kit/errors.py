@@ -131,6 +131,10 @@ class ReasonCode(StrEnum):
     ORDER_REJECTED = "ORDER_REJECTED", "The broker refused the order."
     SELLS_UNFILLED = "SELLS_UNFILLED", "Sells were not filled in time; buys shrink to cash."
     NOT_FILLED = "NOT_FILLED", "The order was not filled before the deadline."
+    OPERATOR_CANCEL = "OPERATOR_CANCEL", "An operator had working orders cancelled."
+    STOP_FILLED = "STOP_FILLED", "A protective stop sold the holding, or a part of it."
+    STOP_MISSING = "STOP_MISSING", "A holding is without the stop that its strategy asks for."
+    STOP_REMOVED = "STOP_REMOVED", "A protective stop was taken off before its price was reached."
 
     # Brokers and edges
     BROKER_ANSWER = "BROKER_ANSWER", "The broker's answer cannot be true; nothing is assumed."

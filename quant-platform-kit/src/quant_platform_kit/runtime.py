@@ -15,18 +15,24 @@ from typing import Final
 from quant_platform_kit import __version__
 from quant_platform_kit.brokers import DryRunBroker, FrameMarket, SimulatedBroker, open_market
 from quant_platform_kit.contracts import (
+    ChainBreak,
     CycleReport,
     CycleRequest,
+    EvidenceEntry,
     ExecutionMode,
     FeeModel,
     Heartbeat,
+    OperatorCommand,
     TradingRules,
 )
 from quant_platform_kit.cycle import (
     DRY_RUN_SUFFIX,
     CycleResult,
     Parts,
+    Prospect,
     SleevePart,
+    operate,
+    prospect,
     reconcile_now,
     run_cycle,
 )
@@ -39,7 +45,7 @@ from quant_platform_kit.orders import Journal, JournalOrder
 from quant_platform_kit.planner import CapitalPolicy
 from quant_platform_kit.risk import Limits, load_limits, record
 from quant_platform_kit.settings import Settings
-from quant_platform_kit.store import AccountLease, RunBook, Store, passing_disk
+from quant_platform_kit.store import AccountLease, Evidence, RunBook, Store, passing_disk
 from quant_platform_kit.strategy import (
     Catalog,
     SleeveSpec,
@@ -129,6 +135,41 @@ class Runtime:
             record(self.parts.store, who, "accept", detail, self.parts.clock)
         return reconcile_now(self.parts, accepted)
 
+    def prospect(self, command: OperatorCommand) -> Prospect:
+        """Return what an operator's command would do now; changes nothing.
+
+        Raises
+        ------
+        SettingsError, ContractError, RefuseRun
+            As `operate`.
+        """
+        self._require_trading()
+        return prospect(self.parts, command)
+
+    def operate(self, command: OperatorCommand) -> CycleReport:
+        """Carry out an operator's command: cancel, close or flatten.
+
+        Raises
+        ------
+        SettingsError
+            In a dry run, which has nothing to sell or cancel.
+        SlotBusy
+            When a run of the account is in progress.
+        ContractError
+            When it names no order, or more than one.
+        RefuseRun
+            When it names a symbol that nothing manages.
+        """
+        self._require_trading()
+        return operate(self.parts, command)
+
+    def _require_trading(self) -> None:
+        if self.parts.mode is ExecutionMode.DRY_RUN:
+            raise SettingsError(
+                "EXECUTION_MODE is dry_run: nothing is held or working there, and nothing was "
+                "done. Set it to the mode of the service that is meant, paper or live."
+            )
+
     def heartbeats(self, report: CycleReport) -> tuple[Heartbeat, ...]:
         """Return the messages of a report, one for each language of the settings."""
         return tuple(heartbeat(report, language) for language in self.settings.languages)
@@ -154,6 +195,16 @@ class Runtime:
             return found
         with self._scratch() as scratch:  # a dry run's orders are kept until the next one
             return Journal(scratch, self.parts.clock).find(text)
+
+    def evidence(self, order: JournalOrder) -> tuple[tuple[EvidenceEntry, ...], ChainBreak | None]:
+        """Return what is kept of an order and of its run, and where the chain breaks, if it does.
+
+        Oldest first, up to the break: what comes after it proves nothing.
+        """
+        if order.run_key.endswith(DRY_RUN_SUFFIX):
+            with self._scratch() as scratch:
+                return _evidence(Evidence(scratch), order)
+        return _evidence(Evidence(self.parts.store), order)
 
     def close(self) -> None:
         """Release the store."""
@@ -231,6 +282,17 @@ class Controls:
         """
         return load_limits(self.settings.risk_limits_path)
 
+    def verify_evidence(self, head: str = "") -> tuple[str, ChainBreak | None]:
+        """Return the hash of the last entry of the evidence, and where the chain breaks.
+
+        Parameters
+        ----------
+        head : str
+            The beginning of a hash that must be among the entries'.
+        """
+        kept = Evidence(self.store)
+        return kept.head(), kept.verify(head)
+
     def close(self) -> None:
         """Release the store."""
         self.store.close()
@@ -257,6 +319,14 @@ def open_controls(settings: Settings, *, to_change: bool) -> Controls:
         )
     _, clock = _simulated_broker(settings, xnys())
     return Controls(settings, _open_store(settings, _alias(settings)), clock)
+
+
+def _evidence(
+    kept: Evidence, order: JournalOrder
+) -> tuple[tuple[EvidenceEntry, ...], ChainBreak | None]:
+    broken = kept.verify()
+    before = None if broken is None else broken.seq
+    return kept.of_order(order.client_id, order.run_key, before=before), broken
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -69,18 +70,40 @@ def test_an_order_is_explained_back_to_its_inputs(qpk: Qpk, traded: CycleReport)
     done = qpk("explain", order.client_id[:10], *SCHWAB)
     lines = [line.lstrip("│├└─ ") for line in done.stdout.rstrip().splitlines()]
     sent = f"{order.client_id}, the broker's sim-000001"
+    for kept in ("leg of run", "decision of"):  # names its entry of the evidence
+        [(place, line)] = [(n, s) for n, s in enumerate(lines) if s.startswith(kept)]
+        lines[place], _, found = line.partition(", evidence ")
+        assert re.fullmatch("[0-9a-f]{12}", found)
     assert lines == [
         "BUY 1,691 AAPL: 1,691 filled at 59.08 on average, fee 49.96 USD",
+        "fill sim-fill-000001: 1,691 at 59.08, 2012-02-03 20:30:00 UTC: spy_macd_vixy +1,691",
         f"order {sent}, filled, written 2012-02-03 20:30:00 UTC",
-        f"leg of run {traded.run_key}",
+        "the broker: submitted, sim-000001",
+        "the broker: filled, sim-000001",
+        f"leg of run {traded.run_key}, rebalance",
         "target: 100,000.00 USD; held: 0.00 USD, 0 shares",
         "price: 59.08 of 2012-02-03 20:30:00 UTC",
         "size: 1,692.6202 shares exactly, 1,691 in whole lots: 95.72 USD stay out",
         "order: 1,691 wanted, 0 held: buy 1,691",
         f"why not larger: FEES, {ReasonCode.FEES.meaning}",
+        "risk: approved",
+        "gate: passed",
+        "freshness: passed, 0 of 900",
+        "scope: passed",
+        "portfolio.max_exposure_pct: passed, 99.9043 of 100",
+        "portfolio.buying_power: passed, 99954.24 of 100000",
         "decision of spy_macd_vixy: rebalance, 100.0% of the capital in AAPL",
         f"inputs: SHA-256 {traded.decisions[0].inputs_sha256}",
+        f"configuration: SHA-256 {_configuration(qpk)}",
+        "versions: " + ", ".join(f"{name} {v}" for name, v in sorted(traded.versions.items())),
+        "evidence: the whole chain verifies",
     ]
+
+
+def _configuration(qpk: Qpk) -> str:
+    explained = json.loads(qpk("explain", "sim-000001", *SCHWAB, "--json").stdout)
+    [told] = [e for e in explained["chain"] if e["kind"] == "inputs"]
+    return str(json.loads(told["payload"])["config_sha256"])
 
 
 def test_an_explanation_as_json_holds_the_whole_chain(qpk: Qpk, traded: CycleReport) -> None:
@@ -88,8 +111,13 @@ def test_an_explanation_as_json_holds_the_whole_chain(qpk: Qpk, traded: CycleRep
     assert isinstance(explained, dict)
     assert explained["order"]["client_id"] == traded.orders[0].client_id
     assert explained["order"]["leg"]["limited_by"] == "FEES"
-    assert explained["line"]["fee_usd"] == "49.96"
-    assert explained["decisions"][0]["inputs_sha256"] == traded.decisions[0].inputs_sha256
+    assert explained["broken"] is None
+    kept = {entry["kind"]: json.loads(entry["payload"]) for entry in explained["chain"]}
+    kinds = ["inputs", "decision", "target", "leg", "verdict", "order", "answer", "fill"]
+    assert list(kept) == kinds
+    assert kept["fill"]["fill"]["fee_usd"] == "49.96"
+    assert kept["decision"]["inputs_sha256"] == traded.decisions[0].inputs_sha256
+    assert kept["inputs"]["inputs_sha256"] == traded.decisions[0].inputs_sha256
 
 
 def test_the_beginning_of_several_orders_is_asked_to_be_longer(

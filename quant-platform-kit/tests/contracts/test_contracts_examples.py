@@ -21,6 +21,7 @@ from quant_platform_kit.contracts import (
     BrokerOrder,
     Cadence,
     Capabilities,
+    ChainBreak,
     CheckLine,
     Contribution,
     CycleReport,
@@ -29,8 +30,11 @@ from quant_platform_kit.contracts import (
     DecisionOutcome,
     Eligibility,
     Environment,
+    EvidenceEntry,
+    EvidenceKind,
     ExecutionHints,
     ExecutionMode,
+    Fact,
     FeatureRow,
     FeatureSnapshot,
     FeeModel,
@@ -42,10 +46,13 @@ from quant_platform_kit.contracts import (
     Instrument,
     Leg,
     LegVerdict,
+    OperatorAction,
+    OperatorCommand,
     OrderLine,
     OrderPlan,
     OrderRequest,
     OrderStatus,
+    OrderTerms,
     OrderType,
     Outcome,
     PortfolioSnapshot,
@@ -71,6 +78,7 @@ from quant_platform_kit.contracts import (
     Target,
     TargetMode,
     TargetPortfolio,
+    TimeInForce,
     TradingRules,
     Verdict,
     canonical,
@@ -144,6 +152,7 @@ EXAMPLES: dict[type, dict[str, Any]] = {
         "settlement_sessions": 1,
         "extended_hours": False,
     },
+    ChainBreak: {"seq": 7, "problem": "is not what was written"},
     CheckLine: {"name": "portfolio.max_exposure_pct", "figure": TEN, "limit": HUNDRED},
     Contribution: {"sleeve": "example", "amount": Decimal("0.25")},
     CycleReport: {
@@ -170,7 +179,16 @@ EXAMPLES: dict[type, dict[str, Any]] = {
         "diagnostics": {"state": "up"},
     },
     Eligibility: {"reasons": ("it serves another market",)},
+    EvidenceEntry: {
+        "seq": 7,
+        "run_key": "ibkr-1:2020-03-31:close",
+        "kind": EvidenceKind.FILL,
+        "key": "qpk-1",
+        "payload": "{}",
+        "sha256": SHA,
+    },
     ExecutionHints: {"rebalance_threshold_ratio": Decimal("0.01"), "min_trade_usd": TEN},
+    Fact: {"kind": EvidenceKind.DECISION, "key": "spy_macd_vixy", "content": "hold"},
     FeatureRow: {"symbol": "SPY", "sector": "Funds", "features": {"momentum": 0.5}},
     FeatureSnapshot: {
         "manifest": MANIFEST_OF_SNAPSHOT,
@@ -206,6 +224,12 @@ EXAMPLES: dict[type, dict[str, Any]] = {
         "contributors": (Contribution("example", Decimal(0)),),
     },
     LegVerdict: {"symbol": "SPY", "side": Side.BUY, "quantity": TEN, "verdict": Verdict()},
+    OperatorCommand: {
+        "action": OperatorAction.CLOSE,
+        "who": "ann",
+        "why": "headline",
+        "subject": "SPY",
+    },
     OrderLine: {
         "client_id": "qpk-1",
         "broker_order_id": None,
@@ -229,6 +253,7 @@ EXAMPLES: dict[type, dict[str, Any]] = {
         "reserve_usd": Decimal(0),
         "residual_cash_usd": Decimal(0),
     },
+    OrderTerms: {"order_type": OrderType.MARKET},
     OrderRequest: {"client_id": "qpk-1", "symbol": "SPY", "side": Side.BUY, "quantity": TEN},
     PortfolioSnapshot: {
         "account": Account("an account", Environment.LIVE, HUNDRED, HUNDRED, HUNDRED),
@@ -348,6 +373,37 @@ REFUSALS: list[Refusal] = [
     (OrderRequest, {"side": "buy"}, "side"),
     *[(OrderRequest, {"quantity": q}, "quantity") for q in (Decimal(0), -ONE, NAN, 10, 10.0)],
     (OrderRequest, {"order_type": OrderType.LIMIT}, "limit_price_usd"),
+    (OrderRequest, {"order_type": "limit"}, "order_type"),
+    (OrderRequest, {"time_in_force": "gtc"}, "time_in_force"),
+    (OrderRequest, {"time_in_force": TimeInForce.GTC}, "time_in_force"),  # at the market
+    (OrderRequest, {"parent_client_id": ""}, "parent_client_id"),
+    (OrderTerms, {"order_type": OrderType.STOP}, "stop_price_usd"),
+    (OrderTerms, {"stop_price_usd": HUNDRED}, "stop_price_usd"),
+    (OrderTerms, {"order_type": OrderType.STOP, "stop_price_usd": -ONE}, "stop_price_usd"),
+    (
+        OrderTerms,
+        {"order_type": OrderType.STOP_LIMIT, "stop_price_usd": HUNDRED},
+        "limit_price_usd",
+    ),
+    (OrderTerms, {"order_type": OrderType.TRAILING_STOP}, "trailing_ratio"),
+    (OrderTerms, {"trailing_ratio": ONE / 2}, "trailing_ratio"),
+    *[
+        (OrderTerms, {"order_type": OrderType.TRAILING_STOP, "trailing_ratio": r}, "trailing_ratio")
+        for r in (Decimal(0), ONE, NAN)
+    ],
+    *[
+        (
+            OrderTerms,
+            {"order_type": OrderType.TRAILING_STOP, "trailing_ratio": ONE / 2, field: Decimal(0)},
+            field,
+        )
+        for field in ("stop_price_usd", "limit_price_usd")
+    ],
+    *[
+        (Signal, {field: pct}, field)
+        for field in ("stop_loss_pct", "trailing_stop_pct")
+        for pct in (Decimal(0), -ONE, HUNDRED, NAN)
+    ],
     (OrderRequest, {"limit_price_usd": HUNDRED}, "limit_price_usd"),
     (
         OrderRequest,
@@ -363,6 +419,9 @@ REFUSALS: list[Refusal] = [
     *[(Quote, {"at": at}, "at") for at in (NAIVE, LOCAL, DAY)],
     (Quote, {"bid_usd": NAN}, "bid_usd"),
     (Quote, {"bid_usd": Decimal(102)}, "bid_usd"),
+    *[(OperatorCommand, {f: " "}, f) for f in ("who", "why")],
+    *[(OperatorCommand, {"subject": s}, "subject") for s in ("", "spy")],
+    (OperatorCommand, {"action": OperatorAction.FLATTEN}, "subject"),
     (Quote, {"ask_usd": Decimal(0)}, "ask_usd"),
     *[(Rollout, {"enabled": e}, "enabled") for e in (("one", "one"), ("",))],
     *[(Rollout, {f: "three"}, f) for f in ("default", "rollback")],

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from quant_platform_kit.contracts import (
 )
 from quant_platform_kit.ledger import Ledger
 from quant_platform_kit.market import SimulatedClock
-from quant_platform_kit.orders import Journal, JournalOrder
+from quant_platform_kit.orders import Draft, Journal, JournalOrder
 from quant_platform_kit.store import RunBook, Store
 
 NOW = datetime(2020, 3, 31, 19, 30, tzinfo=UTC)
@@ -88,7 +89,12 @@ def make_leg() -> Callable[..., Leg]:
 @pytest.fixture
 def make_order(journal: Journal, make_leg: Callable[..., Leg]) -> MakeOrder:
     """Return a function that puts an order into the journal."""
-    return lambda *leg, **more: journal.write("run", make_leg(*leg, **more))
+
+    def make(*leg: Any, **more: Any) -> JournalOrder:  # noqa: ANN401 (as of a leg)
+        (order,) = journal.write("run", [Draft(make_leg(*leg, **more))])
+        return journal.submitting(order)
+
+    return make
 
 
 @pytest.fixture(scope="session")

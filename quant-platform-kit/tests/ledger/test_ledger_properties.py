@@ -21,7 +21,7 @@ from quant_platform_kit.contracts import (
 )
 from quant_platform_kit.ledger import UNMANAGED, Kind, Ledger, reconcile
 from quant_platform_kit.market import SimulatedClock
-from quant_platform_kit.orders import Journal
+from quant_platform_kit.orders import Draft, Journal
 from quant_platform_kit.store import RunBook, Store
 
 NOW = datetime(2020, 3, 31, 19, 30, tzinfo=UTC)
@@ -112,7 +112,7 @@ def play(store: Store, broker: Broker, ledger: Ledger, trade: Trade, number: int
         exact_quantity=Decimal(trade.target),
         contributors=tuple(Contribution(s, w) for s, w in trade.wishes.items()),
     )
-    order = Journal(store, SimulatedClock(NOW)).write("run", leg)
+    order = Journal(store, SimulatedClock(NOW)).write("run", [Draft(leg)])[0]
     for fill in fills_of(trade, order.client_id, side, abs(change), f"f-{number}"):
         broker.fill(fill)
         assert ledger.book([fill], {order.client_id: leg}) == 1

@@ -14,7 +14,7 @@ from quant_platform_kit.brokers import Faults, FrameMarket, SimulatedBroker
 from quant_platform_kit.contracts import Adjustment, Fill, Leg, Side, TradingRules
 from quant_platform_kit.ledger import Ledger
 from quant_platform_kit.market import SLOTS, BarFrame, SimulatedClock, window, xnys
-from quant_platform_kit.orders import Desk, Journal
+from quant_platform_kit.orders import Desk, Draft, Journal, JournalOrder
 from quant_platform_kit.store import RunBook, Store
 
 SESSION = date(2020, 3, 31)
@@ -24,6 +24,7 @@ PRICES = {"AAA": 10.0, "BBB": 20.0}
 MakeLeg = Callable[..., Leg]
 Book = Callable[[Sequence[Fill]], None]
 OpenDesk = Callable[..., Desk]
+Write = Callable[..., JournalOrder]
 
 
 @pytest.fixture
@@ -103,6 +104,17 @@ def open_desk(
         return Desk(journal, at, clock, book, fill_deadline_secs)
 
     return build
+
+
+@pytest.fixture
+def write(journal: Journal, make_leg: MakeLeg) -> Write:
+    """Return a function that writes one order and says that it is about to be sent."""
+
+    def one(*leg: Any, run_key: str = RUN, **more: Any) -> JournalOrder:  # noqa: ANN401 (as of a leg)
+        (order,) = journal.write(run_key, [Draft(make_leg(*leg, **more))])
+        return journal.submitting(order)
+
+    return one
 
 
 @pytest.fixture

@@ -24,11 +24,12 @@ from quant_platform_kit.contracts import (
 from quant_platform_kit.errors import BrokerAnswerError, ReasonCode, TransientError
 from quant_platform_kit.ledger import Ledger
 from quant_platform_kit.market import SimulatedClock
-from quant_platform_kit.orders import Desk, Journal, client_id, recover, send, settle
+from quant_platform_kit.orders import Desk, Journal, JournalOrder, client_id, recover, send, settle
 from quant_platform_kit.store import Store, orders
 
 RUN = "ibkr-1:2020-03-31:close"
 MakeLeg = Callable[..., Leg]
+Write = Callable[..., JournalOrder]
 OpenDesk = Callable[..., Desk]
 
 
@@ -85,7 +86,10 @@ def test_a_row_is_committed_before_the_broker_is_called_and_its_answer_after(
     send(open_desk(Witness(stand_in.inner)), RUN, [make_leg("AAA"), make_leg("BBB")], approve)
 
     first, second = client_id(RUN, "AAA", Side.BUY, 0), client_id(RUN, "BBB", Side.BUY, 0)
-    assert seen == [{first: "submitting"}, {first: "submitted", second: "submitting"}]
+    assert seen == [
+        {first: "submitting", second: "pending"},
+        {first: "submitted", second: "submitting"},
+    ]
     assert rows() == {first: "submitted", second: "submitted"}
 
 
@@ -274,9 +278,9 @@ def test_a_lost_reply_is_resolved_by_asking(
 
 
 def test_a_row_whose_order_never_left_is_void_and_its_successor_is_another_order(
-    open_desk: OpenDesk, make_leg: MakeLeg, journal: Journal
+    open_desk: OpenDesk, make_leg: MakeLeg, write: Write, journal: Journal
 ) -> None:
-    killed = journal.write(RUN, make_leg("AAA"))  # and then the process died
+    killed = write("AAA")  # and then the process died
     desk = open_desk()
     assert recover(desk) == ()
     (order,) = journal.of_run(RUN)
@@ -292,11 +296,11 @@ def test_a_row_whose_order_never_left_is_void_and_its_successor_is_another_order
 def test_an_order_that_left_before_the_kill_is_found_and_counted_once(
     open_desk: OpenDesk,
     broker: SimulatedBroker,
-    make_leg: MakeLeg,
+    write: Write,
     journal: Journal,
     ledger: Ledger,
 ) -> None:
-    broker.submit(journal.write(RUN, make_leg("AAA", 10)).request())  # and then the process died
+    broker.submit(write("AAA", 10).request())  # and then the process died
     desk = open_desk()
     assert recover(desk) == recover(desk) == ()
     assert ledger.quantities() == {"AAA": Decimal(10)}
@@ -306,12 +310,12 @@ def test_an_order_that_left_before_the_kill_is_found_and_counted_once(
 def test_what_still_works_after_a_kill_is_cancelled(
     open_desk: OpenDesk,
     broker: SimulatedBroker,
-    make_leg: MakeLeg,
+    write: Write,
     faults: Faults,
     journal: Journal,
 ) -> None:
     faults.set(FaultSwitch(Fault.NO_FILL))
-    broker.submit(journal.write(RUN, make_leg("AAA", 10)).request())
+    broker.submit(write("AAA", 10).request())
     assert recover(open_desk()) == ()
     assert [o.status for o in journal.of_run(RUN)] == [OrderStatus.CANCELLED]
     assert broker.open_orders() == ()
@@ -334,13 +338,13 @@ def test_a_broker_that_forgets_an_order_it_took_is_not_believed(
 
 
 def test_a_broker_that_cannot_be_asked_leaves_everything_as_it_was(
-    open_desk: OpenDesk, broker: SimulatedBroker, make_leg: MakeLeg, journal: Journal
+    open_desk: OpenDesk, broker: SimulatedBroker, write: Write, journal: Journal
 ) -> None:
     class Away(StandIn):
         def find_order(self, client_id: str) -> BrokerOrder | None:
             raise TransientError("The broker cannot be reached.")
 
-    written = journal.write(RUN, make_leg("AAA"))
+    written = write("AAA")
     with pytest.raises(TransientError):
         recover(open_desk(Away(broker)))
     assert journal.unfinished() == (written,)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -11,14 +13,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quant_platform_kit import orders as room
-from quant_platform_kit.contracts import Fill, Leg, OrderStatus, Side
-from quant_platform_kit.errors import ReasonCode
+from quant_platform_kit.contracts import (
+    Fill,
+    Leg,
+    OrderStatus,
+    OrderTerms,
+    OrderType,
+    Purpose,
+    Side,
+    TimeInForce,
+)
+from quant_platform_kit.errors import BrokerAnswerError, ContractError, ReasonCode
 from quant_platform_kit.market import SimulatedClock
-from quant_platform_kit.orders import Journal, client_id
+from quant_platform_kit.orders import Draft, Journal, JournalOrder, client_id
+from quant_platform_kit.orders._states import after
 from quant_platform_kit.store import RunBook, Store
 
 RUN = "ibkr-1:2020-03-31:close"
 MakeLeg = Callable[..., Leg]
+Write = Callable[..., JournalOrder]
 Book = Callable[[Sequence[Fill]], None]
 FINAL = [status for status in OrderStatus if status.is_final]
 
@@ -67,7 +80,13 @@ def test_a_row_holds_what_was_meant_before_anything_is_sent(
     journal: Journal, make_leg: MakeLeg, clock: SimulatedClock
 ) -> None:
     leg = make_leg("AAA", 10)
-    written = journal.write(RUN, leg)
+    (pending,) = journal.write(RUN, [Draft(leg)])
+    assert (pending.status, pending.sent_at) == (OrderStatus.PENDING, None)
+    assert journal.get(pending.client_id) == pending
+    assert journal.of_run(RUN) == journal.unfinished() == ()  # nobody was asked for it yet
+
+    written = journal.submitting(pending)
+
     assert journal.of_run(RUN) == journal.unfinished() == (written,)
     assert (written.status, written.broker_order_id) == (OrderStatus.SUBMITTING, None)
     assert (written.leg, written.created_at) == (leg, clock.now())
@@ -77,9 +96,9 @@ def test_a_row_holds_what_was_meant_before_anything_is_sent(
 
 
 def test_each_further_order_of_a_symbol_in_a_run_gets_the_next_number(
-    journal: Journal, make_leg: MakeLeg
+    journal: Journal, write: Write
 ) -> None:
-    written = [journal.write(RUN, make_leg(symbol)) for symbol in ("AAA", "BBB", "AAA")]
+    written = [write(symbol) for symbol in ("AAA", "BBB", "AAA")]
     assert [order.client_id for order in written] == [
         client_id(RUN, "AAA", Side.BUY, 0),
         client_id(RUN, "BBB", Side.BUY, 0),
@@ -89,37 +108,117 @@ def test_each_further_order_of_a_symbol_in_a_run_gets_the_next_number(
 
 
 def test_numbers_begin_anew_in_each_run(
-    journal: Journal, make_leg: MakeLeg, store: Store, clock: SimulatedClock
+    journal: Journal, write: Write, store: Store, clock: SimulatedClock
 ) -> None:
     RunBook(store).open("another", clock.now())
-    journal.write(RUN, make_leg())
-    assert journal.write("another", make_leg()).client_id == client_id(
-        "another", "AAA", Side.BUY, 0
-    )
+    write()
+    assert write(run_key="another").client_id == client_id("another", "AAA", Side.BUY, 0)
 
 
 @pytest.mark.parametrize("final", FINAL, ids=lambda status: status.value)
-def test_a_final_status_is_never_left(
-    journal: Journal, make_leg: MakeLeg, final: OrderStatus
-) -> None:
-    order = journal.write(RUN, make_leg())
+def test_a_final_status_is_never_left(journal: Journal, write: Write, final: OrderStatus) -> None:
+    order = write()
     journal.mark(order.client_id, final, broker_order_id="b-1")
     for later in OrderStatus:
-        journal.mark(order.client_id, later, broker_order_id="b-2", code=ReasonCode.NOT_FILLED)
+        impossible = after(final, later) is None
+        with pytest.raises(BrokerAnswerError) if impossible else nullcontext():
+            journal.mark(order.client_id, later, broker_order_id="b-2", code=ReasonCode.NOT_FILLED)
     (row,) = journal.of_run(RUN)
     assert (row.status, row.broker_order_id, row.code) == (final, "b-1", None)
     assert journal.unfinished() == ()
 
 
-def test_an_order_that_is_not_final_is_unfinished(journal: Journal, make_leg: MakeLeg) -> None:
-    order = journal.write(RUN, make_leg())
-    for status in set(OrderStatus) - set(FINAL):
+def test_an_order_that_was_sent_is_unfinished_until_its_end(journal: Journal, write: Write) -> None:
+    order = write()
+    for status in (OrderStatus.SUBMITTED, OrderStatus.PARTIAL, OrderStatus.UNRESOLVED):
         journal.mark(order.client_id, status)
         assert [row.status for row in journal.unfinished()] == [status]
+    journal.mark(order.client_id, OrderStatus.FILLED)
+    assert journal.unfinished() == ()
 
 
-def test_a_reason_stays_until_another_one_is_given(journal: Journal, make_leg: MakeLeg) -> None:
-    order = journal.write(RUN, make_leg())
+def test_news_that_cannot_be_true_are_refused_and_name_the_order(
+    journal: Journal, write: Write
+) -> None:
+    order = write()
+    journal.mark(order.client_id, OrderStatus.CANCELLED)
+    with pytest.raises(BrokerAnswerError, match=order.client_id) as refused:
+        journal.mark(order.client_id, OrderStatus.FILLED)
+    assert "cancelled in the journal" in refused.value.message
+    assert journal.get(order.client_id).status is OrderStatus.CANCELLED
+    with pytest.raises(ContractError, match="no order qpk-nobody"):
+        journal.mark("qpk-nobody", OrderStatus.FILLED)
+
+
+def test_the_orders_of_a_phase_are_written_together_and_sent_one_by_one(
+    journal: Journal, make_leg: MakeLeg
+) -> None:
+    first, second = journal.write(RUN, [Draft(make_leg("AAA")), Draft(make_leg("AAA"))])
+    assert (first.client_id, second.client_id) == (
+        client_id(RUN, "AAA", Side.BUY, 0),
+        client_id(RUN, "AAA", Side.BUY, 1),
+    )
+    sent = journal.submitting(first)
+    assert journal.unfinished() == (sent,)
+    with pytest.raises(ContractError, match="not sent again"):
+        journal.submitting(first)
+    with pytest.raises(BrokerAnswerError):  # nobody else can have it
+        journal.mark(second.client_id, OrderStatus.FILLED)
+
+    journal.withdraw_pending()
+
+    void = journal.get(second.client_id)
+    assert (void.status, void.code) == (OrderStatus.CANCELLED, ReasonCode.NEVER_SENT)
+    assert journal.of_run(RUN) == (sent,)
+    assert [line.client_id for line in journal.lines(RUN)] == [first.client_id]
+
+
+def test_an_order_is_sent_as_small_as_the_last_check_left_it(
+    journal: Journal, make_leg: MakeLeg
+) -> None:
+    leg = make_leg("AAA", 10)
+    (pending,) = journal.write(RUN, [Draft(leg)])
+    smaller = replace(leg, quantity=Decimal(4), limited_by=ReasonCode.POSITION_LIMIT)
+    assert journal.submitting(pending, smaller).request().quantity == 4
+    (row,) = journal.of_run(RUN)
+    assert (row.quantity, row.leg) == (Decimal(4), smaller)
+
+
+def test_a_stop_keeps_its_terms_and_its_parent_and_rests_without_being_unfinished(
+    journal: Journal, make_leg: MakeLeg, write: Write
+) -> None:
+    bought = write("AAA", 10)
+    journal.mark(bought.client_id, OrderStatus.FILLED)
+    terms = OrderTerms(
+        OrderType.TRAILING_STOP,
+        stop_price_usd=Decimal(8),
+        trailing_ratio=Decimal("0.1"),
+        time_in_force=TimeInForce.GTC,
+    )
+    leg = make_leg("AAA", 10, Side.SELL)
+    (draft,) = journal.write(RUN, [Draft(leg, Purpose.TRAILING, terms, bought.client_id)])
+    stop = journal.submitting(draft)
+    assert (stop.request().trailing_ratio, stop.request().parent_client_id) == (
+        Decimal("0.1"),
+        bought.client_id,
+    )
+    assert journal.unfinished() == (stop,)  # nobody knows yet whether the broker has it
+    journal.mark(stop.client_id, OrderStatus.SUBMITTED, trigger_usd=Decimal("8.50"))
+
+    assert journal.unfinished() == ()
+    (resting,) = journal.resting()
+    assert resting.terms == replace(terms, stop_price_usd=Decimal("8.50"))
+    assert (resting.purpose, resting.parent_client_id) == (Purpose.TRAILING, bought.client_id)
+    assert journal.waiting_ids() == {stop.client_id}
+    assert journal.protecting("AAA") == (resting,)
+
+    journal.mark(stop.client_id, OrderStatus.CANCELLED)
+    assert journal.resting() == ()
+    assert journal.waiting_ids() == frozenset()
+
+
+def test_a_reason_stays_until_another_one_is_given(journal: Journal, write: Write) -> None:
+    order = write()
     lost = ReasonCode.ORDER_UNRESOLVED
     journal.mark(order.client_id, OrderStatus.UNRESOLVED, code=lost, detail="no reply")
     journal.mark(order.client_id, OrderStatus.SUBMITTED, broker_order_id="b-1")
@@ -128,24 +227,24 @@ def test_a_reason_stays_until_another_one_is_given(journal: Journal, make_leg: M
     assert (row.code, row.detail) == (lost, "no reply")
 
 
-def test_marks_of_one_order_leave_the_others_alone(journal: Journal, make_leg: MakeLeg) -> None:
-    first, second = journal.write(RUN, make_leg("AAA")), journal.write(RUN, make_leg("BBB"))
+def test_marks_of_one_order_leave_the_others_alone(journal: Journal, write: Write) -> None:
+    first, second = write("AAA"), write("BBB")
     journal.mark(first.client_id, OrderStatus.FILLED)
     assert journal.unfinished() == (second,)
 
 
 def test_the_journal_is_there_after_a_restart(
-    journal: Journal, make_leg: MakeLeg, store: Store, clock: SimulatedClock
+    journal: Journal, write: Write, store: Store, clock: SimulatedClock
 ) -> None:
-    written = journal.write(RUN, make_leg())
+    written = write()
     store.close()
     assert Journal(store, clock).unfinished() == (written,)
 
 
 def test_an_order_is_found_by_the_beginning_of_its_id_or_by_the_brokers(
-    journal: Journal, make_leg: MakeLeg
+    journal: Journal, write: Write
 ) -> None:
-    first, second = journal.write(RUN, make_leg("AAA")), journal.write(RUN, make_leg("BBB"))
+    first, second = write("AAA"), write("BBB")
     journal.mark(second.client_id, OrderStatus.SUBMITTED, broker_order_id="b-17")
     assert journal.find(first.client_id[:12]) == (first,)
     assert [row.client_id for row in journal.find("b-17")] == [second.client_id]
@@ -153,16 +252,14 @@ def test_an_order_is_found_by_the_beginning_of_its_id_or_by_the_brokers(
     assert journal.find("%") == journal.find("qpk_") == ()
 
 
-def test_only_our_orders_are_known(journal: Journal, make_leg: MakeLeg) -> None:
-    order = journal.write(RUN, make_leg())
+def test_only_our_orders_are_known(journal: Journal, write: Write) -> None:
+    order = write()
     assert journal.known([order.client_id, "by-hand"]) == {order.client_id}
     assert journal.known([]) == frozenset()
 
 
-def test_a_line_adds_up_the_fills_of_its_order(
-    journal: Journal, make_leg: MakeLeg, book: Book
-) -> None:
-    filled, idle = journal.write(RUN, make_leg("AAA", 10)), journal.write(RUN, make_leg("BBB"))
+def test_a_line_adds_up_the_fills_of_its_order(journal: Journal, write: Write, book: Book) -> None:
+    filled, idle = write("AAA", 10), write("BBB")
     assert journal.booked_quantity(filled.client_id) == 0
     fills = [
         executed(filled.client_id, 1, "3", "10.00", "0.10"),

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, insert, select, text
 
+from quant_platform_kit.contracts import ChainBreak
 from quant_platform_kit.errors import ContractError
 from quant_platform_kit.market import SimulatedClock
-from quant_platform_kit.risk import AuditBreak, GateMode, TradingGate, entries, record, verify
+from quant_platform_kit.risk import GateMode, TradingGate, entries, record, verify
 from quant_platform_kit.store import Store, audit, pauses
 
 NOW = datetime(2020, 3, 31, 19, 30, tzinfo=UTC)
@@ -66,7 +67,7 @@ def test_one_changed_character_anywhere_breaks_the_chain(three: Store, column: s
 def test_a_missing_entry_is_named(three: Store) -> None:
     with three.begin() as connection:
         connection.execute(delete(audit).where(audit.c.seq == 2))
-    assert verify(three) == AuditBreak(2, "missing: the next entry there is has number 3")
+    assert verify(three) == ChainBreak(2, "missing: the next entry there is has number 3")
 
 
 def test_an_entry_that_was_put_in_by_hand_is_named(three: Store) -> None:
@@ -74,7 +75,7 @@ def test_an_entry_that_was_put_in_by_hand_is_named(three: Store) -> None:
         last = connection.execute(select(audit).where(audit.c.seq == 3)).mappings().one()
         forged = dict(last) | {"seq": 4, "sha256": "f" * 64}
         connection.execute(insert(audit).values(forged))
-    assert verify(three) == AuditBreak(4, "does not follow the entry before it")
+    assert verify(three) == ChainBreak(4, "does not follow the entry before it")
 
 
 def test_a_change_that_fails_leaves_no_entry(store: Store, clock: SimulatedClock) -> None:

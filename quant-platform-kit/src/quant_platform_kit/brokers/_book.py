@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final
 
 from quant_platform_kit.brokers._events import (
@@ -15,6 +15,7 @@ from quant_platform_kit.brokers._events import (
     Expired,
     Filled,
     Opened,
+    Priced,
     Refused,
 )
 from quant_platform_kit.contracts import (
@@ -23,6 +24,7 @@ from quant_platform_kit.contracts import (
     Fill,
     OrderRequest,
     OrderStatus,
+    OrderType,
     Position,
     Side,
 )
@@ -59,6 +61,12 @@ class Book:
         What a working purchase has to keep in reserve.
     prefix : str
         Begins every order and fill id, so that ids of different books are told apart.
+    triggers : dict of str to Decimal
+        What each stop waits for now; one that was triggered has none any more.
+    tape : dict of str to Priced
+        The latest price of each symbol since an order waits for one.
+    charged_usd : dict of str to Decimal
+        Fees of each order's executions.
     """
 
     fees: FeeModel = field(default_factory=FeeModel)
@@ -70,6 +78,9 @@ class Book:
     orders: dict[str, BrokerOrder] = field(default_factory=dict)
     working: dict[str, Accepted] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
+    triggers: dict[str, Decimal] = field(default_factory=dict)
+    tape: dict[str, Priced] = field(default_factory=dict)
+    charged_usd: dict[str, Decimal] = field(default_factory=dict)
     _by_client_id: dict[str, str] = field(default_factory=dict)
 
     # ── What it answers ────────────────────────────────────────────────────────────────
@@ -108,29 +119,34 @@ class Book:
         """Return the cash that no working purchase has reserved; sale proceeds count at once."""
         reserved = sum(
             (
-                money(accepted.price_usd, self.left_of(order_id))
-                + self.fee(accepted, self.left_of(order_id))
-                for order_id, accepted in self.working.items()
+                self.reserved_usd(accepted)
+                for accepted in self.working.values()
                 if accepted.request.side is Side.BUY
             ),
             start=_ZERO,
         )
         return self.cash_usd - self.withheld_usd - reserved
 
+    def reserved_usd(self, accepted: Accepted) -> Decimal:
+        """Return the cash that a working purchase keeps for what is left of it."""
+        left = self.left_of(accepted.order_id)
+        price = accepted.price_usd
+        return money(price, left) + self.fee(accepted.order_id, left, price)
+
     def left_of(self, order_id: str) -> Decimal:
         """Return the quantity of an order that is not filled."""
         order = self.orders[order_id]
         return order.quantity - order.filled_quantity
 
-    def fee(self, accepted: Accepted, quantity: Decimal) -> Decimal:
-        """Return the fee of the next `quantity` shares of an order.
+    def fee(self, order_id: str, quantity: Decimal, price_usd: Decimal) -> Decimal:
+        """Return the fee of the next `quantity` shares of an order at a price.
 
         Fees are those of the whole order, so a minimum is charged once, however it fills.
         """
-        order = self.orders.get(accepted.order_id)
+        order = self.orders.get(order_id)
         before = _ZERO if order is None else order.filled_quantity
-        charged = self.fees.fee(before, accepted.price_usd) if before else _ZERO
-        return self.fees.fee(before + quantity, accepted.price_usd) - charged
+        charged = self.charged_usd.get(order_id, _ZERO)
+        return max(_ZERO, self.fees.fee(before + quantity, price_usd) - charged)
 
     def next_order_id(self) -> str:
         """Return the id of the next order."""
@@ -155,8 +171,9 @@ class Book:
                 case Opened():
                     self._open(event)
                 case Accepted():
-                    self.working[event.order_id] = event
-                    self._enter(event.order_id, event.request, OrderStatus.SUBMITTED, event.at)
+                    self._accept(event)
+                case Priced():
+                    self._price(event)
                 case Refused():
                     self._enter(
                         event.order_id,
@@ -170,7 +187,7 @@ class Book:
                 case Cancelled():
                     self._end(event.order_id, OrderStatus.CANCELLED, "Cancelled on request.")
                 case Expired():
-                    self._end(event.order_id, OrderStatus.EXPIRED, "Its session closed.")
+                    self._end(event.order_id, OrderStatus.EXPIRED, event.detail)
             self.last_at = event.at
 
     def _open(self, opened: Opened) -> None:
@@ -180,6 +197,30 @@ class Book:
             average = position.average_cost_usd
             cost = None if average is None else money(average, position.quantity)
             self.holdings[position.symbol] = Holding(position.quantity, cost)
+
+    def _accept(self, accepted: Accepted) -> None:
+        order_id, trigger = accepted.order_id, accepted.trigger_usd
+        self.working[order_id] = accepted
+        self._enter(order_id, accepted.request, OrderStatus.SUBMITTED, accepted.at)
+        if trigger is not None:
+            self._set_trigger(order_id, trigger)
+
+    def _price(self, priced: Priced) -> None:
+        """Let a trailing trigger follow the price, and take away those that were reached."""
+        self.tape[priced.symbol] = priced
+        for order_id, accepted in self.working.items():
+            request, trigger = accepted.request, self.triggers.get(order_id)
+            if trigger is None or request.symbol != priced.symbol:
+                continue
+            if is_reached(request.side, trigger, priced.price_usd):
+                del self.triggers[order_id]
+            elif request.order_type is OrderType.TRAILING_STOP:
+                self._set_trigger(order_id, trailed(request, trigger, priced.price_usd))
+
+    def _set_trigger(self, order_id: str, trigger_usd: Decimal) -> None:
+        self.triggers[order_id] = trigger_usd
+        order = self.orders[order_id]
+        self.orders[order_id] = replace(order, trigger_price_usd=trigger_usd)
 
     def _enter(
         self,
@@ -202,6 +243,7 @@ class Book:
             status=status,
             submitted_at=at,
             detail=detail,
+            order_type=request.order_type,
         )
 
     def _fill(self, fill: Fill) -> None:
@@ -213,8 +255,10 @@ class Book:
         status = OrderStatus.FILLED if filled == order.quantity else OrderStatus.PARTIAL
         self.orders[order.broker_order_id] = replace(order, filled_quantity=filled, status=status)
         self.fills.append(fill)
+        charged = self.charged_usd.get(order.broker_order_id, _ZERO)
+        self.charged_usd[order.broker_order_id] = charged + fill.fee_usd
         if status.is_final:
-            del self.working[order.broker_order_id]
+            self._leave(order.broker_order_id)
 
     def _hold(self, fill: Fill) -> None:
         amount = money(fill.price_usd, fill.quantity)
@@ -237,7 +281,11 @@ class Book:
     def _end(self, order_id: str, status: OrderStatus, detail: str) -> None:
         order = self._working_order(order_id)
         self.orders[order_id] = replace(order, status=status, detail=detail)
+        self._leave(order_id)
+
+    def _leave(self, order_id: str) -> None:
         del self.working[order_id]
+        self.triggers.pop(order_id, None)
 
     def _working_order(self, order_id: str) -> BrokerOrder:
         if order_id not in self.working:
@@ -250,6 +298,31 @@ def replay(events: Iterable[Event], *, fees: FeeModel, prefix: str = "sim") -> B
     book = Book(fees=fees, prefix=prefix)
     book.apply(*events)
     return book
+
+
+def is_reached(side: Side, trigger_usd: Decimal, price_usd: Decimal) -> bool:
+    """Tell whether a price is at a stop's trigger or beyond: below it for a sale."""
+    return price_usd <= trigger_usd if side is Side.SELL else price_usd >= trigger_usd
+
+
+def trailed(request: OrderRequest, trigger_usd: Decimal | None, price_usd: Decimal) -> Decimal:
+    """Return where a trailing stop's trigger stands at a price; it only ever comes closer.
+
+    Parameters
+    ----------
+    request : OrderRequest
+        With its ratio.
+    trigger_usd : Decimal or None
+        Where it stood.
+    price_usd : Decimal
+    """
+    ratio = request.trailing_ratio or _ZERO
+    if request.side is Side.SELL:
+        follows = (price_usd * (1 - ratio)).quantize(_CENT, ROUND_FLOOR)
+        follows = max(follows, _CENT)
+        return follows if trigger_usd is None else max(trigger_usd, follows)
+    follows = (price_usd * (1 + ratio)).quantize(_CENT, ROUND_CEILING)
+    return follows if trigger_usd is None else min(trigger_usd, follows)
 
 
 def money(price_usd: Decimal, quantity: Decimal) -> Decimal:

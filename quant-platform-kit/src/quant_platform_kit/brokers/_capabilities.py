@@ -17,7 +17,7 @@ from quant_platform_kit.contracts import Adjustment, Capabilities, OrderType
 _US_EQUITY: Final = ("us_equity",)
 _ADJUSTMENTS: Final = (Adjustment.SPLIT, Adjustment.TOTAL_RETURN)
 _COLUMNS: Final = ("open", "high", "low", "close", "volume")
-_ORDER_TYPES: Final = (OrderType.MARKET, OrderType.LIMIT)
+_ORDER_TYPES: Final = tuple(OrderType)
 _T_PLUS_1: Final = 1
 
 CAPABILITIES: Final[Mapping[str, Capabilities]] = MappingProxyType(

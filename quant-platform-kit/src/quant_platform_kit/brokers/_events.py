@@ -39,6 +39,8 @@ class Accepted:
         When it leaves the book by itself.
     fills_at : datetime or None
         When what is left of it fills by itself.
+    trigger_usd : Decimal or None
+        The price a stop waits for to begin with; None when it was there already.
     """
 
     order_id: str
@@ -47,6 +49,16 @@ class Accepted:
     at: datetime
     expires_at: datetime | None = None
     fills_at: datetime | None = None
+    trigger_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A new session priced a symbol for which an order waits."""
+
+    symbol: str
+    price_usd: Decimal
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +93,20 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """What was left of an order went with its session's close."""
+    """What was left of an order went with its session's close, or could not be paid."""
 
     order_id: str
     at: datetime
+    detail: str = "Its session closed."
 
 
-Event: TypeAlias = Opened | Accepted | Filled | Refused | Cancelled | Expired
+Event: TypeAlias = Opened | Accepted | Priced | Filled | Refused | Cancelled | Expired
 """One thing that happened; a book is the fold of its events."""
 
 _KINDS: Final[dict[str, type[Event]]] = {
     "opened": Opened,
     "order": Accepted,
+    "price": Priced,
     "fill": Filled,
     "reject": Refused,
     "cancel": Cancelled,

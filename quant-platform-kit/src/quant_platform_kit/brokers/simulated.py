@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from quant_platform_kit.brokers._book import Book, money, replay
 from quant_platform_kit.brokers._book_file import BookFile
-from quant_platform_kit.brokers._events import Cancelled, Event, Opened, Refused
+from quant_platform_kit.brokers._events import Cancelled, Event, Opened, Priced, Refused
 from quant_platform_kit.brokers._faults import SUBMIT_FAULTS, Fault, Faults, FaultSwitch
 from quant_platform_kit.brokers._market_data import MarketData
 from quant_platform_kit.brokers._matching import Terms, enter, next_due
@@ -60,8 +60,10 @@ class SimulatedBroker:
       without a session quotes are those of the last session, made at its close. A symbol that was
       not priced in the session has no quote.
     - A market order fills at once, whole, at that price; a limit order does when the price allows
-      it, and otherwise rests until it is cancelled or its session closes. Outside the session
-      every order is refused.
+      it, and otherwise rests. A stop is triggered by the first session's price at its trigger or
+      beyond and trades there, a stop-limit within its limit; a trailing trigger follows each
+      session's price. What rests works until it is cancelled, and a day order no longer than its
+      session. Outside the session every order is refused.
     - Refused are also: a symbol without a price, a fraction of a lot, less than the smallest
       order, a sale of more than is free, a purchase that usable cash does not pay with its fee,
       and a client id that was seen before.
@@ -302,7 +304,7 @@ class SimulatedBroker:
         if self._file is not None and self._file.changed():
             self._book = self._load()
         now = self._now()
-        while (event := next_due(self._book, now)) is not None:
+        while (event := next_due(self._book, now, self._next_price)) is not None:
             self._book.apply(event)
             if self._file is not None:
                 self._unwritten.append(event)
@@ -360,6 +362,19 @@ class SimulatedBroker:
         if session is None or now < self._calendar.session_open(session):
             session = self._calendar.last_complete_session(now)
         return session, min(now, self._calendar.session_close(session))
+
+    def _next_price(self, symbol: str, after: datetime, until: datetime) -> Priced | None:
+        """Return the first price that a session makes at its open, after one instant."""
+        day, calendar = after.date(), self._calendar
+        while day < until.date():
+            day = calendar.next(day)
+            opens_at = calendar.session_open(day)
+            if opens_at > until:
+                return None
+            price = self._market.price(symbol, day)
+            if price is not None:
+                return Priced(symbol, price, opens_at)
+        return None
 
     def _mark(self, symbol: str, session: date) -> Decimal:
         price = self._market.last_price(symbol, session)

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from quant_platform_kit import __version__
-from quant_platform_kit.cli import _explain, _profiles, _reconcile, _risk, _runs
+from quant_platform_kit.cli import _explain, _orders, _profiles, _reconcile, _risk, _runs, _simulate
 from quant_platform_kit.cli._exit import ExitCode, of_error, of_report
 from quant_platform_kit.cli._options import JsonOption, PlatformOption, answer, end, runtime
 from quant_platform_kit.contracts import CycleRequest
@@ -143,27 +143,8 @@ def show(
     answer(report) if as_json else _runs.show(report)
 
 
-@app.command()
-def explain(
-    order: Annotated[
-        str,
-        typer.Argument(metavar="ORDER", help="The start of a client id, or a broker's order id."),
-    ],
-    *,
-    platform: PlatformOption,
-    as_json: JsonOption = False,
-) -> None:
-    """Explain an order, from its fills back to the inputs that led to it."""
-    with runtime(platform) as opened:
-        found = opened.find_orders(order)
-        report = opened.report(found[0].run_key) if len(found) == 1 else None
-    if not found:
-        end(ExitCode.NOT_FOUND, f"no order {order!r}. `qpk show RUN` lists a run's orders.")
-    if len(found) > 1:
-        end(ExitCode.USAGE, f"{order!r} is the start of {len(found)} orders: add characters.")
-    explanation = _explain.Explanation.of(found[0], report)
-    answer(explanation) if as_json else _explain.show(explanation)
-
-
+_explain.register(app)
+_orders.register(app)
 _risk.register(app)
 _reconcile.register(app)
+_simulate.register(app)

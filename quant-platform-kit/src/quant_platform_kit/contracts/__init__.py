@@ -31,6 +31,12 @@ from quant_platform_kit.contracts._decision import (
     SignalAction,
     Target,
 )
+from quant_platform_kit.contracts._evidence import (
+    ChainBreak,
+    EvidenceEntry,
+    EvidenceKind,
+    Fact,
+)
 from quant_platform_kit.contracts._instruments import (
     AssetClass,
     Instrument,
@@ -40,15 +46,19 @@ from quant_platform_kit.contracts._market import (
     Bar,
     Quote,
 )
+from quant_platform_kit.contracts._operator import OperatorAction, OperatorCommand
 from quant_platform_kit.contracts._orders import (
     BrokerOrder,
     Fill,
     OrderRequest,
     OrderStatus,
+    OrderTerms,
     OrderType,
+    Purpose,
     Side,
     Submission,
     SubmitOutcome,
+    TimeInForce,
 )
 from quant_platform_kit.contracts._plan import (
     Contribution,
@@ -109,6 +119,7 @@ __all__ = [
     "BrokerOrder",
     "Cadence",
     "Capabilities",
+    "ChainBreak",
     "CheckLine",
     "CheckStatus",
     "Contribution",
@@ -118,8 +129,11 @@ __all__ = [
     "DecisionOutcome",
     "Eligibility",
     "Environment",
+    "EvidenceEntry",
+    "EvidenceKind",
     "ExecutionHints",
     "ExecutionMode",
+    "Fact",
     "FeatureRow",
     "FeatureSnapshot",
     "FeeModel",
@@ -131,10 +145,13 @@ __all__ = [
     "Instrument",
     "Leg",
     "LegVerdict",
+    "OperatorAction",
+    "OperatorCommand",
     "OrderLine",
     "OrderPlan",
     "OrderRequest",
     "OrderStatus",
+    "OrderTerms",
     "OrderType",
     "Outcome",
     "PortfolioSnapshot",
@@ -142,6 +159,7 @@ __all__ = [
     "Position",
     "PositionLine",
     "ProfileStatus",
+    "Purpose",
     "Quote",
     "Role",
     "Rollout",
@@ -162,6 +180,7 @@ __all__ = [
     "Target",
     "TargetMode",
     "TargetPortfolio",
+    "TimeInForce",
     "TradingRules",
     "Verdict",
     "VerdictKind",

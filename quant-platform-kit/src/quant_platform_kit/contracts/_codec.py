@@ -79,6 +79,8 @@ def decode(kind: type[T], data: object) -> T:
 
 
 def _decode(kind: Any, data: Any) -> Any:  # noqa: ANN401 (walks arbitrary type hints)
+    if kind is object:  # whatever it was, its plain form is what is kept
+        return data
     origin = typing.get_origin(kind)
     if origin is types.UnionType or origin is typing.Union:
         return None if data is None else _decode(_without_none(kind), data)

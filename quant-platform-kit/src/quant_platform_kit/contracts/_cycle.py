@@ -10,13 +10,15 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from quant_platform_kit.contracts._decision import Decision
-from quant_platform_kit.contracts._orders import OrderStatus, Side
+from quant_platform_kit.contracts._orders import OrderStatus, OrderTerms, Purpose, Side
 from quant_platform_kit.contracts._plan import FrozenSleeve, Leg, Skipped
 from quant_platform_kit.contracts._portfolio import Environment, ExecutionMode
 from quant_platform_kit.contracts._strategy import InputMode
 from quant_platform_kit.contracts._validate import check_text, refuse
 from quant_platform_kit.contracts._verdicts import LegVerdict
 from quant_platform_kit.errors import ReasonCode
+
+_AT_MARKET = OrderTerms()
 
 
 class Outcome(StrEnum):
@@ -125,6 +127,9 @@ class OrderLine:
     code: ReasonCode | None
     detail: str
     leg: Leg
+    purpose: Purpose = Purpose.REBALANCE
+    terms: OrderTerms = _AT_MARKET
+    parent_client_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +138,8 @@ class CycleReport:
 
     Money in USD. `environment` is what the connected broker says it is; None when the run ended
     before the broker was asked. `account` is masked: reports travel. `verdicts` holds the last
-    risk checks of every leg, in the order of the plan.
+    risk checks of every leg, in the order of the plan. `evidence_sha256` stands for all evidence
+    up to this run: whoever has it can tell that none was changed or cut off.
     """
 
     run_key: str
@@ -162,6 +168,7 @@ class CycleReport:
     notes: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     commit: str = ""
+    evidence_sha256: str = ""
 
     @property
     def snapshots(self) -> tuple[SnapshotRef, ...]:

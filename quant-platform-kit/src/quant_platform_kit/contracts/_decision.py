@@ -14,6 +14,7 @@ from quant_platform_kit.contracts._validate import (
     ZERO,
     check_decimal,
     check_member,
+    check_positive,
     check_symbol,
     check_text,
     check_unique,
@@ -23,6 +24,7 @@ from quant_platform_kit.errors import ContractError, ReasonCode
 
 _WEIGHT_STEP = Decimal("1e-10")
 _CENT = Decimal("0.01")
+_WHOLE_PCT = Decimal(100)
 
 
 class DecisionOutcome(StrEnum):
@@ -60,7 +62,12 @@ class SignalAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """An optional opinion about one symbol, with a confidence in [0, 1]."""
+    """An optional opinion about one symbol, with a confidence in [0, 1].
+
+    A signal is never an order by itself. In a REBALANCE, `stop_loss_pct` asks for a stop below
+    what the holding cost, `trailing_stop_pct` for one below the best price since, both in per
+    cent; a HOLD without either keeps the protection that the symbol has.
+    """
 
     symbol: str
     action: SignalAction
@@ -71,11 +78,17 @@ class Signal:
     trailing_stop_pct: Decimal | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a confidence outside [0, 1]."""
+        """Refuse a confidence outside [0, 1], and a stop that is not below the price."""
         check_symbol(self, "symbol", self.symbol)
         check_decimal(self, "confidence", self.confidence, least=ZERO)
         if self.confidence > 1:
             raise refuse(self, "confidence", self.confidence, "at most 1")
+        for name in ("stop_loss_pct", "trailing_stop_pct"):
+            pct = getattr(self, name)
+            if pct is not None:
+                check_positive(self, name, pct)
+                if pct >= _WHOLE_PCT:
+                    raise refuse(self, name, pct, "a Decimal below 100")
 
 
 @dataclass(frozen=True, slots=True)

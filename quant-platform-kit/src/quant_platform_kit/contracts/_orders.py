@@ -29,10 +29,51 @@ class Side(StrEnum):
 
 
 class OrderType(StrEnum):
-    """How an order names its price."""
+    """How an order names its price.
+
+    MARKET trades at once, LIMIT at its price or a better one. The others wait for their trigger,
+    the price beyond which the holder does not want to be: a sale waits for a fall to it, a
+    purchase for a rise. STOP then trades at once, STOP_LIMIT is a limit order from then on. The
+    trigger of a TRAILING_STOP follows the price at a fixed ratio, and never away from it.
+    """
 
     MARKET = "market"
     LIMIT = "limit"
+    STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+    TRAILING_STOP = "trailing_stop"
+
+
+class TimeInForce(StrEnum):
+    """How long an order works: to the close of its session, or until it is cancelled."""
+
+    DAY = "day"
+    GTC = "gtc"
+
+
+class Purpose(StrEnum):
+    """What an order is for.
+
+    REBALANCE: a leg of a plan. STOP and TRAILING: protection of a holding that a strategy asked
+    for. CLOSE and FLATTEN: an operator's command.
+    """
+
+    REBALANCE = "rebalance"
+    STOP = "stop"
+    TRAILING = "trailing"
+    CLOSE = "close"
+    FLATTEN = "flatten"
+
+    @property
+    def protects(self) -> bool:
+        """True for an order that waits for a price to protect a holding."""
+        return self in _PROTECTING
+
+
+_PROTECTING = frozenset({Purpose.STOP, Purpose.TRAILING})
+_LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
+_TRIGGERED = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
+_MAY_BEGIN_AT = (OrderType.TRAILING_STOP, "stop_price_usd")
 
 
 class OrderStatus(StrEnum):
@@ -73,11 +114,41 @@ class SubmitOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class OrderTerms:
+    """At which price an order trades, and how long it works.
+
+    Parameters
+    ----------
+    order_type : OrderType
+    limit_price_usd : Decimal or None
+        Worst price of a LIMIT or a triggered STOP_LIMIT; only they have one.
+    stop_price_usd : Decimal or None
+        Trigger of a STOP or STOP_LIMIT. A TRAILING_STOP may have one to begin with: its own
+        counts from where it is the closer one.
+    trailing_ratio : Decimal or None
+        Distance of a TRAILING_STOP's trigger from the best price seen, between 0 and 1.
+    time_in_force : TimeInForce
+        A market order never outlives its session.
+    """
+
+    order_type: OrderType = OrderType.MARKET
+    limit_price_usd: Decimal | None = None
+    stop_price_usd: Decimal | None = None
+    trailing_ratio: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.DAY
+
+    def __post_init__(self) -> None:
+        """Refuse a price that the type does not have, and a type without its price."""
+        _check_terms(self)
+
+
+@dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """An order as it is handed to the broker; day orders in regular hours.
+    """An order as it is handed to the broker, for regular hours.
 
     `client_id` is deterministic and at most 40 characters, so that an order whose answer was
-    lost can be found again.
+    lost can be found again. `parent_client_id` names the order whose purchase this one protects;
+    a broker that does not link orders may ignore it. The other fields are those of `OrderTerms`.
     """
 
     client_id: str
@@ -86,9 +157,13 @@ class OrderRequest:
     quantity: Decimal
     order_type: OrderType = OrderType.MARKET
     limit_price_usd: Decimal | None = None
+    stop_price_usd: Decimal | None = None
+    trailing_ratio: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.DAY
+    parent_client_id: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse an order without identity, size, or a price where its type needs one."""
+        """Refuse an order without identity or size, or whose prices do not fit its type."""
         check_text(self, "client_id", self.client_id)
         if len(self.client_id) > _CLIENT_ID_LIMIT:
             raise refuse(
@@ -97,12 +172,29 @@ class OrderRequest:
         check_symbol(self, "symbol", self.symbol)
         check_member(self, "side", self.side, Side)
         check_positive(self, "quantity", self.quantity)
-        if (self.order_type is OrderType.LIMIT) != (self.limit_price_usd is not None):
-            raise refuse(
-                self, "limit_price_usd", self.limit_price_usd, "a price for a limit order only"
-            )
-        if self.limit_price_usd is not None:
-            check_positive(self, "limit_price_usd", self.limit_price_usd)
+        _check_terms(self)
+        if self.parent_client_id is not None:
+            check_text(self, "parent_client_id", self.parent_client_id)
+
+
+def _check_terms(order: OrderTerms | OrderRequest) -> None:
+    kind = order.order_type
+    check_member(order, "order_type", kind, OrderType)
+    check_member(order, "time_in_force", order.time_in_force, TimeInForce)
+    for field, needed in (
+        ("limit_price_usd", kind in _LIMITED),
+        ("stop_price_usd", kind in _TRIGGERED),
+        ("trailing_ratio", kind is OrderType.TRAILING_STOP),
+    ):
+        price = getattr(order, field)
+        if needed or (price is not None and (kind, field) == _MAY_BEGIN_AT):
+            check_positive(order, field, price)
+        elif price is not None:
+            raise refuse(order, field, price, f"none for a {kind.value} order")
+    if order.trailing_ratio is not None and order.trailing_ratio >= 1:
+        raise refuse(order, "trailing_ratio", order.trailing_ratio, "a Decimal below 1")
+    if kind is OrderType.MARKET and order.time_in_force is not TimeInForce.DAY:
+        raise refuse(order, "time_in_force", order.time_in_force, "day for a market order")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +215,11 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class BrokerOrder:
-    """An order as the broker reports it; `client_id` is None when it is not one of ours."""
+    """An order as the broker reports it; `client_id` is None when it is not one of ours.
+
+    `trigger_price_usd` is the price that a stop waited for when it was last looked at; a trailing
+    stop's moves. None for an order without a trigger.
+    """
 
     broker_order_id: str
     client_id: str | None
@@ -134,6 +230,8 @@ class BrokerOrder:
     status: OrderStatus
     submitted_at: datetime
     detail: str = ""
+    order_type: OrderType = OrderType.MARKET
+    trigger_price_usd: Decimal | None = None
 
     def __post_init__(self) -> None:
         """Refuse a fill beyond the order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quant_platform_kit.cycle._operate import Prospect, operate, prospect
 from quant_platform_kit.cycle._parts import Parts, Progress, SleevePart
 from quant_platform_kit.cycle._reconciling import reconcile_now
 from quant_platform_kit.cycle._run import DRY_RUN_SUFFIX, CycleResult, run_cycle
@@ -11,7 +12,10 @@ __all__ = [
     "CycleResult",
     "Parts",
     "Progress",
+    "Prospect",
     "SleevePart",
+    "operate",
+    "prospect",
     "reconcile_now",
     "run_cycle",
 ]

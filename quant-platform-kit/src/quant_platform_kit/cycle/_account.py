@@ -13,11 +13,14 @@ from quant_platform_kit.orders import Desk, Journal
 
 
 def take_snapshot(parts: Parts) -> PortfolioSnapshot:
-    """Ask the broker for everything the account has."""
+    """Ask the broker for everything the account has, but for our orders that wait for a price.
+
+    A stop that rests trades nothing yet: to a plan it is no working order.
+    """
     broker = parts.broker
-    return PortfolioSnapshot(
-        broker.account(), broker.positions(), broker.open_orders(), parts.clock.now()
-    )
+    waiting = Journal(parts.store, parts.clock).waiting_ids()
+    working = tuple(order for order in broker.open_orders() if order.client_id not in waiting)
+    return PortfolioSnapshot(broker.account(), broker.positions(), working, parts.clock.now())
 
 
 def prices(quotes: Mapping[str, Quote]) -> dict[str, Decimal]:

@@ -181,6 +181,7 @@ class Judge:
             raise RefuseRun("A leg without a snapshot cannot be checked; no order was sent.")
         standing = progress.standing
         self._parts = parts
+        self._by_operator = progress.command is not None
         self._standing = standing
         self._managed = frozenset(progress.target.managed)
         quoted = {symbol: quote.price_usd for symbol, quote in progress.quotes.items()}
@@ -214,6 +215,7 @@ class Judge:
             paused=Pauses(parts.store, parts.clock).all(),
             limits=self._standing.limits,
             losses=self._standing.losses,
+            by_operator=self._by_operator,
         )
 
 

@@ -14,6 +14,7 @@ from quant_platform_kit.contracts import (
     CycleRequest,
     ExecutionMode,
     LegVerdict,
+    OperatorCommand,
     OrderPlan,
     PortfolioSnapshot,
     Quote,
@@ -107,7 +108,8 @@ class Standing:
 class Progress:
     """What is known so far; a step that fails leaves the last one for the report.
 
-    `frame` is what an earlier, cut-off attempt of this run had decided. `refused` are legs that a
+    `frame` is what an earlier, cut-off attempt of this run had decided. `command` is an operator's,
+    in whose run no strategy is asked. `refused` are legs that a
     check stopped, `verdicts` the last checks of every leg. Fields are empty until their step has
     run.
     """
@@ -118,6 +120,7 @@ class Progress:
     started_at: datetime
     attempt: int
     frame: RunFrame | None = None
+    command: OperatorCommand | None = None
     inputs: Mapping[str, Inputs] = field(default_factory=lambda: MappingProxyType({}))
     decisions: tuple[SleeveDecision, ...] = ()
     snapshot: PortfolioSnapshot | None = None

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from quant_platform_kit.contracts import (
     CycleReport,
     DecisionOutcome,
+    OperatorCommand,
     OrderLine,
+    OrderStatus,
     Outcome,
     PositionLine,
     Quote,
+    Skipped,
     StrategyIdentity,
     StrategyManifest,
     TargetMode,
 )
 from quant_platform_kit.cycle._parts import Parts, Progress
+from quant_platform_kit.cycle._testimony import ending
 from quant_platform_kit.errors import PlatformError, ReasonCode, RefuseRun
 from quant_platform_kit.ledger import Ledger
 from quant_platform_kit.notify import heartbeat, log_heartbeat
 from quant_platform_kit.orders import Journal
-from quant_platform_kit.store import RunBook
+from quant_platform_kit.store import RunBook, attest_once, evidence_head
 
 _ZERO = Decimal(0)
 _STUCK = frozenset(
@@ -70,8 +75,10 @@ def report_run(parts: Parts, progress: Progress, error: Exception | None) -> Cyc
         versions=parts.versions,
         commit=parts.commit,
     )
-    beats = tuple(heartbeat(report, language) for language in parts.languages)
     with parts.store.begin() as connection:
+        attest_once(connection, report.run_key, ending(parts, progress, report))
+        report = replace(report, evidence_sha256=evidence_head(connection))
+        beats = tuple(heartbeat(report, language) for language in parts.languages)
         RunBook(parts.store).finish(connection, report)
         parts.outbox.put(connection, beats, attempt=report.attempt)
     for beat in beats:
@@ -88,6 +95,7 @@ def _outcome(
 ) -> tuple[Outcome, ReasonCode | None, str]:
     if error is not None:
         return _failure(error, sent=bool(orders))
+    orders = [order for order in orders if not _waits(order)]
     unresolved = [order for order in orders if not order.status.is_final]
     if unresolved:
         symbols = ", ".join(sorted({order.symbol for order in unresolved}))
@@ -99,27 +107,49 @@ def _outcome(
     return _quiet(progress)
 
 
+def _waits(order: OrderLine) -> bool:
+    """Tell whether an order has done nothing but wait for its price: no outcome follows of it."""
+    uncertain = order.status in (OrderStatus.SUBMITTING, OrderStatus.UNRESOLVED)
+    return order.purpose.protects and not order.filled_quantity and not uncertain
+
+
 def _quiet(progress: Progress) -> tuple[Outcome, ReasonCode | None, str]:
     """Name the outcome of a run that sent nothing and met no error.
 
     With several sleeves the gravest answer counts: blocked, then refused, then an ordinary hold.
     """
     answers = [answer.decision for answer in progress.decisions]
+    if progress.command is not None:
+        return _obeyed(progress, progress.command)
     if not answers:
         return Outcome.NO_ACTION, ReasonCode.SLEEVE_FROZEN, "not selected in this run"
     for decision in answers:
         if decision.outcome is DecisionOutcome.BLOCKED:
             return Outcome.BLOCKED, decision.code, decision.reason
-    stuck = (() if progress.plan is None else progress.plan.skipped) + progress.refused
-    for skipped in stuck:
-        if skipped.code in _STUCK:
-            return Outcome.BLOCKED, skipped.code, f"{skipped.symbol}: {skipped.detail}"
-    if progress.refused:
-        first = progress.refused[0]
-        return Outcome.BLOCKED, first.code, f"{first.symbol}: {first.detail}"
+    stuck = _stuck(progress)
+    if stuck is not None:
+        return Outcome.BLOCKED, stuck.code, f"{stuck.symbol}: {stuck.detail}"
     if all(decision.outcome is DecisionOutcome.HOLD for decision in answers):
         return Outcome.NO_ACTION, ReasonCode.HOLD, answers[0].reason
     return Outcome.NO_ACTION, ReasonCode.NOTHING_TO_DO, "holdings match the targets"
+
+
+def _obeyed(progress: Progress, command: OperatorCommand) -> tuple[Outcome, ReasonCode | None, str]:
+    stuck = _stuck(progress)
+    if stuck is not None:
+        return Outcome.BLOCKED, stuck.code, f"{stuck.symbol}: {stuck.detail}"
+    if command.action.sells:
+        return Outcome.NO_ACTION, ReasonCode.NOTHING_TO_DO, "nothing of it is held"
+    return Outcome.NO_ACTION, ReasonCode.OPERATOR_CANCEL, str(command)
+
+
+def _stuck(progress: Progress) -> Skipped | None:
+    """Return what could not be traded although it may need it, the gravest first."""
+    planned = () if progress.plan is None else progress.plan.skipped
+    for skipped in planned + progress.refused:
+        if skipped.code in _STUCK:
+            return skipped
+    return progress.refused[0] if progress.refused else None
 
 
 def _failure(error: Exception, *, sent: bool) -> tuple[Outcome, ReasonCode | None, str]:

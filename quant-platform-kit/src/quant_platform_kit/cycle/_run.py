@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -38,7 +38,9 @@ DRY_RUN_SUFFIX = ":dry_run"
 _log = logging.getLogger(__name__)
 
 
-_STEPS: tuple[Callable[[Parts, Progress], Progress], ...] = (
+Step = Callable[[Parts, Progress], Progress]
+
+_STEPS: tuple[Step, ...] = (
     _steps.open_slot,
     _steps.gather_declared,
     _steps.evaluate_strategies,
@@ -87,18 +89,24 @@ def _leased(parts: Parts, request: CycleRequest) -> CycleResult:
 def _supervised(
     parts: Parts, request: CycleRequest, session: date | None, key: str
 ) -> tuple[Progress, Exception | None]:
-    """Walk the steps; on an error, return how far the run came together with the error."""
     now = parts.clock.now()
     progress = Progress(request, key, session, now, RunBook(parts.store).open(key, now))
+    return walk(parts, progress, _STEPS)
+
+
+def walk(
+    parts: Parts, progress: Progress, steps: Sequence[Step]
+) -> tuple[Progress, Exception | None]:
+    """Walk the steps; on an error, return how far the run came together with the error."""
     try:
-        for step in _STEPS:
+        for step in steps:
             progress = step(parts, progress)
     except PlatformError as error:
         return progress, error
     except Exception as error:  # noqa: BLE001 (the one supervisor: a defect must not go unreported)
         # The message may quote anything, a token included; the places in the code cannot.
         frames = "".join(traceback.format_tb(error.__traceback__))
-        _log.error("run %s failed with %s at\n%s", key, type(error).__name__, frames)
+        _log.error("run %s failed with %s at\n%s", progress.run_key, type(error).__name__, frames)
         return progress, error
     return progress, None
 

@@ -14,6 +14,7 @@ from quant_platform_kit.contracts import (
     ExecutionMode,
     Leg,
     OrderStatus,
+    Purpose,
     Side,
     Skipped,
     SleeveDecision,
@@ -35,11 +36,13 @@ from quant_platform_kit.cycle._guard import (
     without_paused,
 )
 from quant_platform_kit.cycle._parts import Parts, Progress, SleevePart
+from quant_platform_kit.cycle._protecting import protect_holdings, recover_orders
+from quant_platform_kit.cycle._testimony import reasons
 from quant_platform_kit.errors import InputError, ReasonCode, RefuseRun
 from quant_platform_kit.inputs import Inputs, gather
 from quant_platform_kit.ledger import Ledger, Locks, reconcile, verify
 from quant_platform_kit.market import SLOTS, Slot, SlotWindow, window
-from quant_platform_kit.orders import Journal, recover, send, settle
+from quant_platform_kit.orders import Journal, send, settle
 from quant_platform_kit.planner import capital_base, fund_buys, plan_orders
 from quant_platform_kit.store import RunBook, RunFrame
 from quant_platform_kit.strategy import SleeveView, StrategyContext, evaluate
@@ -59,7 +62,7 @@ def open_slot(parts: Parts, progress: Progress) -> Progress:
     if parts.replay is not None:
         parts.replay(opening)
     _require_window(parts, opening)
-    _require_environment(parts)
+    require_environment(parts)
     resumed = bool(Journal(parts.store, parts.clock).of_run(progress.run_key))
     frame = RunBook(parts.store).frame(progress.run_key) if resumed else None
     return replace(progress, frame=frame, started_at=parts.clock.now())
@@ -87,7 +90,8 @@ def _require_window(parts: Parts, opening: SlotWindow) -> None:
         )
 
 
-def _require_environment(parts: Parts) -> None:
+def require_environment(parts: Parts) -> None:
+    """Require that the broker is of the kind that the mode asks for, outside a dry run."""
     connected = parts.broker.environment
     if parts.mode is ExecutionMode.DRY_RUN:
         return
@@ -202,7 +206,7 @@ def _in_sleeve(parts: Parts, sleeve: SleevePart, held: Mapping[str, Decimal]) ->
 
 def reconcile_account(parts: Parts, progress: Progress) -> Progress:
     """Learn the end of every earlier order, make ledger and broker agree, and measure both."""
-    recover(open_desk(parts, progress.run_key))
+    sold = recover_orders(parts, progress.run_key)
     snapshot = take_snapshot(parts)
     held = sorted(snapshot.quantities())
     present = prices(parts.broker.quotes(held)) if held else {}
@@ -221,7 +225,9 @@ def reconcile_account(parts: Parts, progress: Progress) -> Progress:
         f"{ReasonCode.QUANTITY_MISMATCH}: {symbol}: {detail}; not traded until they agree"
         for symbol, detail in found.locked.items()
     )
-    progress = replace(progress, snapshot=snapshot, notes=progress.notes + found.notes + alarms)
+    progress = replace(
+        progress, snapshot=snapshot, notes=progress.notes + sold + found.notes + alarms
+    )
     return assess(parts, progress, present)
 
 
@@ -304,17 +310,18 @@ def _allowed(legs: Sequence[Leg], verdicts: Mapping[Leg, Verdict]) -> tuple[Leg,
 
 
 def execute_plan(parts: Parts, progress: Progress) -> Progress:
-    """Sell, wait, read the cash again, buy what it pays for, wait; then ledger equals broker."""
+    """Sell, wait, read the cash again, buy what it pays for, wait; then protect what is held."""
     plan = progress.plan
     if plan is None or not plan.legs:
-        return progress
-    if progress.frame is None:
-        frame = RunFrame(progress.decisions, plan.sized_on_usd)
-        RunBook(parts.store).save_frame(progress.run_key, frame)
+        return progress if progress.command is not None else _protected(parts, progress)
+    first = progress.frame is None and progress.command is None
+    frame = RunFrame(progress.decisions, plan.sized_on_usd) if first else None
+    RunBook(parts.store).save_frame(progress.run_key, frame, reasons(parts, progress))
+    if first:
         _fund_sleeves(parts, progress, plan.capital_base_usd)
     desk = open_desk(parts, progress.run_key)
     selling = Judge(parts, progress)
-    refused = send(desk, progress.run_key, plan.sells, selling)
+    refused = send(desk, progress.run_key, plan.sells, selling, purpose=_purpose(progress))
     settle(desk)
     before_buys = take_snapshot(parts)
     funded = fund_buys(plan, before_buys.account.usable_cash_usd, parts.broker.rules)
@@ -322,6 +329,22 @@ def execute_plan(parts: Parts, progress: Progress) -> Progress:
     buying = Judge(parts, progress, before_buys)
     refused += send(desk, progress.run_key, funded.buys, buying)
     settle(desk)
+    traded = replace(
+        progress,
+        plan=funded,
+        refused=progress.refused + tuple(_skipped(leg, verdict) for leg, verdict in refused),
+        verdicts=latest(progress.verdicts, selling.verdicts, buying.verdicts),
+        notes=progress.notes + notes + reductions(buying.verdicts),
+    )
+    return _protected(parts, traded, has_traded=True)
+
+
+def _protected(parts: Parts, progress: Progress, *, has_traded: bool = False) -> Progress:
+    """Place the stops; then ledger equals broker, where anything was sent."""
+    stops = protect_holdings(parts, progress)
+    progress = replace(progress, notes=progress.notes + stops.notes)
+    if not has_traded and not stops.moves:
+        return progress
     snapshot = take_snapshot(parts)
     verify(
         Ledger(parts.store),
@@ -330,14 +353,11 @@ def execute_plan(parts: Parts, progress: Progress) -> Progress:
         except_for=unsettled_symbols(parts),
         tolerances=parts.tolerances,
     )
-    return replace(
-        progress,
-        plan=funded,
-        snapshot=snapshot,
-        refused=progress.refused + tuple(_skipped(leg, verdict) for leg, verdict in refused),
-        verdicts=latest(progress.verdicts, selling.verdicts, buying.verdicts),
-        notes=progress.notes + notes + reductions(buying.verdicts),
-    )
+    return replace(progress, snapshot=snapshot)
+
+
+def _purpose(progress: Progress) -> Purpose:
+    return Purpose.REBALANCE if progress.command is None else progress.command.action.purpose
 
 
 def _fund_sleeves(parts: Parts, progress: Progress, base_usd: Decimal) -> None:

@@ -11,7 +11,15 @@ from fractions import Fraction
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from quant_platform_kit.contracts import Contribution, Fill, Leg, Side, canonical
+from quant_platform_kit.contracts import (
+    Contribution,
+    EvidenceKind,
+    Fact,
+    Fill,
+    Leg,
+    Side,
+    canonical,
+)
 from quant_platform_kit.errors import InputError, ReasonCode, ReconciliationError
 from quant_platform_kit.ledger._attribution import (
     CENT,
@@ -31,7 +39,7 @@ from quant_platform_kit.ledger._entries import (
     read_holdings,
     read_transactions,
 )
-from quant_platform_kit.store import Store, cash, daily, fills
+from quant_platform_kit.store import Store, attest, cash, daily, fills
 
 UNMANAGED = "unmanaged"
 """The sleeve of everything that no strategy manages: watched, never traded; and the cash pool."""
@@ -87,9 +95,9 @@ class Ledger:
     ) -> int:
         """Book fills of our own orders, each exactly once.
 
-        A fill is divided between the sleeves by what its order was for (see `attribute`). The fill
-        and every holding and cash it changes are one transaction; a fill that is there already, by
-        the broker's id, is a duplicate and changes nothing.
+        A fill is divided between the sleeves by what its order was for (see `attribute`). The fill,
+        every holding and cash it changes and its evidence are one transaction; a fill that is there
+        already, by the broker's id, is a duplicate and changes nothing.
 
         Parameters
         ----------
@@ -109,13 +117,16 @@ class Ledger:
             When a sale exceeds what the ledger holds; nothing of `executions` is booked then.
         """
         with self._store.begin() as connection:
-            new = _unknown(connection, executions)
-            for fill in new:
+            facts = []
+            for fill in _unknown(connection, executions):
                 wish = _wish(connection, fill, legs.get(fill.client_id or ""))
                 connection.execute(insert(fills).values(_fill_row(fill)))
-                for entry in _attributed(connection, fill, wish):
+                moves = _attributed(connection, fill, wish)
+                for entry in moves:
                     post(connection, replace(entry, run_key=run_key))
-        return len(new)
+                facts.append(_fact(fill, moves))
+            attest(connection, run_key or "", facts)
+        return len(facts)
 
     def post(self, entries: Sequence[Transaction]) -> None:
         """Write transactions, all of them or none."""
@@ -365,6 +376,14 @@ def _day(
 def _value(holding: Holding, prices_usd: Mapping[str, Decimal]) -> Decimal:
     price = prices_usd.get(holding.symbol)
     return holding.cost_usd if price is None else holding.quantity * price
+
+
+def _fact(fill: Fill, moves: Sequence[Transaction]) -> Fact:
+    parts = [
+        {"sleeve": m.sleeve, "quantity": m.quantity, "amount_usd": m.amount_usd} for m in moves
+    ]
+    content = {"fill": fill, "parts": parts}
+    return Fact(EvidenceKind.FILL, fill.client_id or fill.fill_id, content)
 
 
 def _fill_row(fill: Fill) -> dict[str, object]:

@@ -199,11 +199,24 @@ class _Page:
         at = "" if order.average_price_usd is None else f" @ {price(order.average_price_usd)}"
         parts = [
             f"{self._say(Message.of(order.side))} {size} {order.symbol}{at}",
+            self._stop(order),
             self._say(Message.of(order.status)),
             order.code.value if order.code is not None else "",
             order.detail,
         ]
         return " · ".join(part for part in parts if part)
+
+    def _stop(self, order: OrderLine) -> str:
+        """Say that an order waits for a price: it sells nothing yet."""
+        if not order.purpose.protects:
+            return ""
+        level, distance = order.terms.stop_price_usd, order.terms.trailing_ratio
+        words = [self._say(Message.STOP if distance is None else Message.TRAILING_STOP)]
+        if distance is not None:
+            words.append(percent(distance))
+        if level is not None:
+            words.append(price(level))
+        return " ".join(words)
 
     def _skipped(self) -> list[str]:
         by_code: dict[ReasonCode, list[str]] = {}
@@ -244,7 +257,13 @@ class _Page:
             self._field(Message.VERSIONS, ", ".join(versions) or unknown),
             self._field(Message.COMMIT, report.commit[:_SHORT] or unknown),
             self._field(Message.RUN, report.run_key),
+            *self._evidence(),
         ]
+
+    def _evidence(self) -> list[str]:
+        # Whole: it is what a reader of this message can later hold the store to.
+        head = self._report.evidence_sha256
+        return [self._field(Message.EVIDENCE, head)] if head else []
 
 
 def _by_importance(line: PositionLine) -> tuple[bool, Decimal, str]:

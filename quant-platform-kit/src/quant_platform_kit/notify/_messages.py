@@ -52,6 +52,7 @@ class Message(Enum):
     COMMIT = "Commit", "提交"
     DECISION = "Decision", "决策"
     EQUITY = "Equity", "净值"
+    EVIDENCE = "Evidence", "证据链"
     INPUTS = "Inputs", "输入"
     MODE = "Mode", "模式"
     PROFILE = "Profile", "策略配置"
@@ -104,6 +105,8 @@ class Message(Enum):
     # Orders
     SIDE_BUY = "BUY", "买入"
     SIDE_SELL = "SELL", "卖出"
+    STOP = "stop", "止损"
+    TRAILING_STOP = "trailing stop", "移动止损"
     ORDERSTATUS_PENDING = "not sent yet", "尚未发送"
     ORDERSTATUS_SUBMITTING = "being sent", "发送中"
     ORDERSTATUS_SUBMITTED = "working", "已挂单"

@@ -74,6 +74,10 @@ _ZH: Mapping[ReasonCode, str] = MappingProxyType(
         ReasonCode.ORDER_REJECTED: "券商拒绝了该订单。",
         ReasonCode.SELLS_UNFILLED: "卖单未能及时成交，买入按现金缩减。",
         ReasonCode.NOT_FILLED: "订单在截止时间前未成交。",
+        ReasonCode.OPERATOR_CANCEL: "操作员已撤销挂单。",
+        ReasonCode.STOP_FILLED: "保护性止损单已卖出全部或部分持仓。",
+        ReasonCode.STOP_MISSING: "该持仓缺少策略要求的止损单。",
+        ReasonCode.STOP_REMOVED: "保护性止损单在触发前被撤下。",
         # Brokers and edges
         ReasonCode.BROKER_ANSWER: "券商的答复不可信，不据此做任何推断。",
         ReasonCode.BROKER_UNAVAILABLE: "无法连接券商，没有发送任何订单。",

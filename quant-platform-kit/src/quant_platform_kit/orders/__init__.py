@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from quant_platform_kit.orders._execute import Desk, recover, send, settle
-from quant_platform_kit.orders._journal import Journal, JournalOrder, client_id
+from quant_platform_kit.orders._execute import Desk, cancel, recover, send, settle
+from quant_platform_kit.orders._journal import Draft, Journal, JournalOrder, client_id
+from quant_platform_kit.orders._protect import Ask, Holding, Protected, Protections, protect, watch
 
-__all__ = ["Desk", "Journal", "JournalOrder", "client_id", "recover", "send", "settle"]
+__all__ = [
+    "Ask",
+    "Desk",
+    "Draft",
+    "Holding",
+    "Journal",
+    "JournalOrder",
+    "Protected",
+    "Protections",
+    "cancel",
+    "client_id",
+    "protect",
+    "recover",
+    "send",
+    "settle",
+    "watch",
+]

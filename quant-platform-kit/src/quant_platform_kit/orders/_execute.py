@@ -7,17 +7,32 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from quant_platform_kit.brokers import Broker
-from quant_platform_kit.contracts import Fill, Leg, OrderStatus, SubmitOutcome, Verdict
+from quant_platform_kit.contracts import (
+    Fill,
+    Leg,
+    OrderStatus,
+    OrderType,
+    Purpose,
+    SubmitOutcome,
+    Verdict,
+)
 from quant_platform_kit.errors import BrokerAnswerError, ReasonCode
 from quant_platform_kit.market import Clock
-from quant_platform_kit.orders._journal import Journal, JournalOrder
+from quant_platform_kit.orders._journal import Draft, Journal, JournalOrder
 
 _POLL_SECS = 1.0
+_CANCEL_SECS = 10.0  # until a cancel that was asked for is confirmed
 _CLOCK_SKEW = timedelta(minutes=5)  # the broker's clock is not ours
+_LATE = timedelta(days=5)  # how long after an order's end an execution of it may still turn up
 _END_CODES = {
     OrderStatus.REJECTED: ReasonCode.ORDER_REJECTED,
     OrderStatus.CANCELLED: ReasonCode.NOT_FILLED,
     OrderStatus.EXPIRED: ReasonCode.NOT_FILLED,
+}
+_STOP_END_CODES = _END_CODES | {
+    OrderStatus.CANCELLED: ReasonCode.STOP_REMOVED,
+    OrderStatus.EXPIRED: ReasonCode.STOP_REMOVED,
+    OrderStatus.FILLED: ReasonCode.STOP_FILLED,
 }
 
 
@@ -42,59 +57,111 @@ class Desk:
 
 
 def send(
-    desk: Desk, run_key: str, legs: Sequence[Leg], may_send: Callable[[Leg], Verdict]
+    desk: Desk,
+    run_key: str,
+    legs: Sequence[Leg],
+    may_send: Callable[[Leg], Verdict],
+    *,
+    purpose: Purpose = Purpose.REBALANCE,
 ) -> tuple[tuple[Leg, Verdict], ...]:
     """Submit `legs` one after the other and return those that were refused before the broker.
 
-    `may_send` is asked immediately before each order, so a gate that closes in the middle stops
-    the rest; it may also make a leg smaller. Each order's row is committed before the broker is
-    called, and its answer after.
+    All of them are written first, PENDING, so their order is fixed. `may_send` is asked
+    immediately before each order, so a gate that closes in the middle stops the rest; it may also
+    make a leg smaller. A stop that rests on the symbol is taken off next, since it holds the
+    shares: when it filled meanwhile, or its end is not known, the leg is refused. Then the row
+    says SUBMITTING, committed before the broker is called, and the answer is recorded after.
     """
     refused: list[tuple[Leg, Verdict]] = []
-    for leg in legs:
-        verdict = may_send(leg)
+    drafts = [Draft(leg, purpose) for leg in legs]
+    stops = _stops(desk) if drafts else {}
+    for order in desk.journal.write(run_key, drafts):
+        verdict = may_send(order.leg)
+        objection = verdict
         if verdict.approved:
-            _submit(desk, desk.journal.write(run_key, leg.limited(verdict)))
+            objection = taken_off(desk, stops.get(order.symbol, ()))
+        if objection.approved:
+            sent = desk.journal.submitting(order, order.leg.limited(verdict))
+            submit(desk, sent, verdict)
         else:
-            refused.append((leg, verdict))
+            withdraw(desk, order, objection)
+            refused.append((order.leg, objection))
     return tuple(refused)
 
 
 def settle(desk: Desk) -> None:
     """Follow every unfinished order to its end; cancel what is left at the deadline.
 
-    An order that does not end even then stays unfinished and blocks its symbol.
+    An order that does not end even then stays unfinished and blocks its symbol. Stops that rest
+    at the broker are left alone.
     """
     deadline = desk.clock.now().timestamp() + desk.fill_deadline_secs
     while waiting := _still_working(desk):
         if desk.clock.now().timestamp() >= deadline:
             break
         desk.clock.sleep(_POLL_SECS)
-    for order in waiting:
-        _cancel(desk, order)
+    cancel(desk, waiting)
 
 
 def recover(desk: Desk) -> tuple[JournalOrder, ...]:
-    """Find out what became of every order an earlier attempt left behind.
+    """Find out what became of every order that earlier runs left behind.
 
-    Asks the broker, never sends anything. An order the broker never saw is void; one that still
-    works is cancelled, since the next plan starts from what is held.
+    Asks the broker, never sends anything. An order that was never handed over, or that the broker
+    never saw, is void; one that still works is cancelled, since the next plan starts from what is
+    held. A stop that rests is meant to: it is only asked whether it filled. Executions of orders
+    that had ended are booked as well.
 
     Returns
     -------
     tuple of JournalOrder
         Orders whose fate stays unknown; each blocks its symbol.
     """
-    for order in _still_working(desk):
-        _cancel(desk, order)
+    desk.journal.withdraw_pending()
+    _book_late_fills(desk)
+    for order in desk.journal.resting():
+        learn(desk, order)
+    cancel(desk, _still_working(desk))
     return desk.journal.unfinished()
 
 
-def _submit(desk: Desk, order: JournalOrder) -> None:
+def cancel(desk: Desk, orders: Sequence[JournalOrder]) -> tuple[JournalOrder, ...]:
+    """Take orders off the broker's book and learn their end; what filled before is booked.
+
+    Returns
+    -------
+    tuple of JournalOrder
+        Those whose cancel is not confirmed: UNRESOLVED, each blocks its symbol.
+    """
+    for order in orders:
+        _ask_to_cancel(desk, order)
+    deadline = desk.clock.now().timestamp() + _CANCEL_SECS
+    while waiting := _not_ended(desk, orders):
+        if desk.clock.now().timestamp() >= deadline:
+            break
+        desk.clock.sleep(_POLL_SECS)
+    for order in waiting:
+        desk.journal.mark(
+            order.client_id,
+            OrderStatus.UNRESOLVED,
+            code=ReasonCode.NOT_FILLED,
+            detail="Not filled before the deadline, and the cancel is not confirmed.",
+        )
+    return _as_recorded(desk, waiting)
+
+
+def submit(desk: Desk, order: JournalOrder, verdict: Verdict | None = None) -> None:
+    """Hand over one order whose row says SUBMITTING, and record the broker's answer.
+
+    The checks that let it go are kept with the answer: before, every commit costs time in which
+    the price moves.
+    """
     answer = desk.broker.submit(order.request())
     if answer.outcome is SubmitOutcome.ACKED:
         desk.journal.mark(
-            order.client_id, OrderStatus.SUBMITTED, broker_order_id=answer.broker_order_id
+            order.client_id,
+            OrderStatus.SUBMITTED,
+            broker_order_id=answer.broker_order_id,
+            verdict=verdict,
         )
     elif answer.outcome is SubmitOutcome.UNRESOLVED:
         desk.journal.mark(
@@ -102,6 +169,7 @@ def _submit(desk: Desk, order: JournalOrder) -> None:
             OrderStatus.UNRESOLVED,
             code=ReasonCode.ORDER_UNRESOLVED,
             detail=answer.detail,
+            verdict=verdict,
         )
     else:
         desk.journal.mark(
@@ -109,16 +177,11 @@ def _submit(desk: Desk, order: JournalOrder) -> None:
             OrderStatus.REJECTED,
             code=ReasonCode.ORDER_REJECTED,
             detail=answer.detail,
+            verdict=verdict,
         )
 
 
-def _still_working(desk: Desk) -> tuple[JournalOrder, ...]:
-    for order in desk.journal.unfinished():
-        _learn(desk, order)
-    return desk.journal.unfinished()
-
-
-def _learn(desk: Desk, order: JournalOrder) -> None:
+def learn(desk: Desk, order: JournalOrder) -> None:
     """Ask the broker about one order and record the answer; its fills are booked before its end."""
     seen = desk.broker.find_order(order.client_id)
     if seen is None and order.broker_order_id is not None:
@@ -138,25 +201,98 @@ def _learn(desk: Desk, order: JournalOrder) -> None:
         return
     if seen.filled_quantity:
         executions = desk.broker.fills_since(order.created_at - _CLOCK_SKEW)
-        desk.book_fills([fill for fill in executions if fill.client_id == order.client_id])
+        _book(desk, [fill for fill in executions if fill.client_id == order.client_id])
     # A status may arrive before its executions: the order has not ended until the shares add up.
     complete = desk.journal.booked_quantity(order.client_id) == seen.filled_quantity
+    codes = _STOP_END_CODES if order.purpose.protects else _END_CODES
+    trails = order.terms.order_type is OrderType.TRAILING_STOP
     desk.journal.mark(
         order.client_id,
         seen.status if complete else OrderStatus.PARTIAL,
         broker_order_id=seen.broker_order_id,
-        code=_END_CODES.get(seen.status) if complete else None,
+        code=codes.get(seen.status) if complete else None,
         detail=seen.detail,
+        trigger_usd=seen.trigger_price_usd if trails else None,
     )
 
 
-def _cancel(desk: Desk, order: JournalOrder) -> None:
-    if order.broker_order_id is not None:
+def _ask_to_cancel(desk: Desk, order: JournalOrder) -> None:
+    if order.status is OrderStatus.PENDING:
+        desk.journal.mark(order.client_id, OrderStatus.CANCELLED, code=ReasonCode.NEVER_SENT)
+        return
+    if order.broker_order_id is None:  # its answer was lost: the broker knows its own id
+        learn(desk, order)
+        order = desk.journal.get(order.client_id)
+    if order.broker_order_id is not None and not order.status.is_final:
         desk.broker.cancel(order.broker_order_id)
-    _learn(desk, order)
+
+
+def _still_working(desk: Desk) -> tuple[JournalOrder, ...]:
+    for order in desk.journal.unfinished():
+        learn(desk, order)
+    return desk.journal.unfinished()
+
+
+def _not_ended(desk: Desk, orders: Sequence[JournalOrder]) -> tuple[JournalOrder, ...]:
+    for order in _as_recorded(desk, orders):
+        if not order.status.is_final:
+            learn(desk, order)
+    return tuple(order for order in _as_recorded(desk, orders) if not order.status.is_final)
+
+
+def _as_recorded(desk: Desk, orders: Sequence[JournalOrder]) -> tuple[JournalOrder, ...]:
+    return tuple(desk.journal.get(order.client_id) for order in orders)
+
+
+def _book_late_fills(desk: Desk) -> None:
+    """Book what was executed of orders that had ended for the journal."""
+    executions = desk.broker.fills_since(desk.clock.now() - _LATE)
+    ours = desk.journal.known([f.client_id for f in executions if f.client_id is not None])
+    _book(desk, [fill for fill in executions if fill.client_id in ours])
+
+
+def _book(desk: Desk, executions: Sequence[Fill]) -> None:
+    """Book what is new of `executions`; none is lost, also where they are too many."""
+    desk.book_fills(executions)
+    for client_id in sorted({fill.client_id for fill in executions if fill.client_id}):
+        booked, order = desk.journal.booked_quantity(client_id), desk.journal.get(client_id)
+        if booked > order.quantity:
+            raise BrokerAnswerError(
+                f"The broker reports {booked:f} {order.symbol} executed for the order {client_id}, "
+                f"which was for {order.quantity:f}. All of it is booked and nothing more was sent. "
+                "Compare the order's executions with the broker's statement.",
+                symbol=order.symbol,
+            )
+
+
+def _stops(desk: Desk) -> dict[str, tuple[JournalOrder, ...]]:
+    """Return the resting stops by symbol."""
+    stops: dict[str, tuple[JournalOrder, ...]] = {}
+    for order in desk.journal.resting():
+        stops[order.symbol] = (*stops.get(order.symbol, ()), order)
+    return stops
+
+
+def taken_off(desk: Desk, stops: Sequence[JournalOrder]) -> Verdict:
+    """Cancel stops and say whether their symbol may be traded now."""
+    if not stops:
+        return Verdict()
+    if left := cancel(desk, stops):
+        detail = f"the cancel of its stop {left[0].client_id} is not confirmed"
+        return Verdict(ReasonCode.ORDER_UNRESOLVED, detail)
+    for stop in stops:
+        if sold := desk.journal.booked_quantity(stop.client_id):
+            detail = f"its stop {stop.client_id} sold {sold:f} shares before this order"
+            return Verdict(ReasonCode.STOP_FILLED, detail)
+    return Verdict()
+
+
+def withdraw(desk: Desk, order: JournalOrder, objection: Verdict) -> None:
+    """Record that a PENDING order is not sent after all, and why."""
     desk.journal.mark(
         order.client_id,
-        OrderStatus.UNRESOLVED,
-        code=ReasonCode.NOT_FILLED,
-        detail="Not filled before the deadline, and the cancel is not confirmed.",
+        OrderStatus.CANCELLED,
+        code=objection.code,
+        detail=objection.detail,
+        verdict=objection,
     )

@@ -7,34 +7,71 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, and_, bindparam, insert, or_, select, update
 
 from quant_platform_kit.contracts import (
+    EvidenceKind,
+    Fact,
     Leg,
     OrderLine,
     OrderRequest,
     OrderStatus,
+    OrderTerms,
+    OrderType,
+    Purpose,
     Side,
+    TimeInForce,
+    Verdict,
     canonical,
     decode,
 )
-from quant_platform_kit.errors import ReasonCode
+from quant_platform_kit.errors import BrokerAnswerError, ContractError, ReasonCode
 from quant_platform_kit.market import Clock
-from quant_platform_kit.store import Store, fills, orders
+from quant_platform_kit.orders._states import after, open_to
+from quant_platform_kit.store import Store, attest, attest_once, fills, orders
 
 # Built once: an order's row is written between a check and a broker call, and should not dawdle.
 _INSERT = insert(orders)
+_AT: Final = bindparam("at", type_=orders.c.sent_at.type)
+_SUBMITTING = (
+    update(orders)
+    .where(orders.c.client_id == bindparam("order"), orders.c.status == OrderStatus.PENDING.value)
+    .values(status=OrderStatus.SUBMITTING.value, sent_at=_AT, updated_at=_AT)
+)
 _FINAL = tuple(status.value for status in OrderStatus if status.is_final)
+_OPEN_TO = {news: [state.value for state in open_to(news)] for news in OrderStatus}
+_AT_MARKET: Final = OrderTerms()
+_RESTS = and_(
+    orders.c.status == OrderStatus.SUBMITTED.value,
+    orders.c.time_in_force == TimeInForce.GTC.value,
+)
+_SENT = orders.c.sent_at.is_not(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An order that is meant: its leg, what it is for, and at which price it trades.
+
+    `parent_client_id` is the order whose purchase it protects.
+    """
+
+    leg: Leg
+    purpose: Purpose = Purpose.REBALANCE
+    terms: OrderTerms = _AT_MARKET
+    parent_client_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class JournalOrder:
-    """One row of the journal: what was meant, and how far it is known to have come."""
+    """One row of the journal: what was meant, and how far it is known to have come.
+
+    `sent_at` is when it was about to be handed to the broker; None for one that never was.
+    """
 
     client_id: str
     run_key: str
@@ -47,10 +84,35 @@ class JournalOrder:
     detail: str
     leg: Leg
     created_at: datetime
+    purpose: Purpose = Purpose.REBALANCE
+    terms: OrderTerms = _AT_MARKET
+    parent_client_id: str | None = None
+    sent_at: datetime | None = None
 
     def request(self) -> OrderRequest:
         """Return the order as it is handed to the broker."""
-        return OrderRequest(self.client_id, self.symbol, self.side, self.quantity)
+        terms = self.terms
+        return OrderRequest(
+            self.client_id,
+            self.symbol,
+            self.side,
+            self.quantity,
+            terms.order_type,
+            terms.limit_price_usd,
+            terms.stop_price_usd,
+            terms.trailing_ratio,
+            terms.time_in_force,
+            self.parent_client_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """An order that bought shares, and what they cost on average, without fees."""
+
+    order: JournalOrder
+    quantity: Decimal
+    average_price_usd: Decimal
 
 
 def client_id(run_key: str, symbol: str, side: Side, number: int) -> str:
@@ -75,31 +137,61 @@ class Journal:
         self._clock = clock
         self._numbered: tuple[str, Counter[str]] = ("", Counter())
 
-    def write(self, run_key: str, leg: Leg) -> JournalOrder:
-        """Record that `leg` is about to be sent; only then may the broker be called."""
-        now, text = self._clock.now(), canonical(leg)
+    def write(self, run_key: str, drafts: Sequence[Draft]) -> tuple[JournalOrder, ...]:
+        """Record the orders that a phase of a run means to send, all of them or none: PENDING.
+
+        They are sent one by one, each after `submitting` has said so. What is still PENDING when
+        the process dies was never handed to the broker: it is void without a question.
+        """
+        now, rows = self._clock.now(), []
         with self._store.begin() as connection:
-            written = self._written(connection, run_key)
-            number, position = written[leg.symbol], written.total()
-            row = {
-                "client_id": client_id(run_key, leg.symbol, leg.side, number),
-                "run_key": run_key,
-                "number": number,
-                "position": position,
-                "symbol": leg.symbol,
-                "side": leg.side.value,
-                "quantity": leg.quantity,
-                "status": OrderStatus.SUBMITTING.value,
-                "broker_order_id": None,
-                "code": None,
-                "detail": "",
-                "leg": text,
-                "created_at": now,
-                "updated_at": now,
-            }
-            connection.execute(_INSERT, row)
-        written[leg.symbol] += 1
-        return _order(row, leg)
+            written = self._written(connection, run_key).copy()
+            for draft in drafts:
+                leg = draft.leg
+                rows.append(_row(draft, run_key, written[leg.symbol], written.total(), now))
+                written[leg.symbol] += 1
+            meant = tuple(
+                _order(row, draft.leg, draft.terms) for row, draft in zip(rows, drafts, strict=True)
+            )
+            if rows:
+                connection.execute(_INSERT, rows)
+                attest(connection, run_key, [_fact(order) for order in meant])
+        self._numbered = run_key, written
+        return meant
+
+    def submitting(self, order: JournalOrder, leg: Leg | None = None) -> JournalOrder:
+        """Record that `order` is about to be sent; only then may the broker be called.
+
+        Parameters
+        ----------
+        order : JournalOrder
+            PENDING.
+        leg : Leg, optional
+            Its leg as the last checks allow it, where that is smaller.
+
+        Raises
+        ------
+        ContractError
+            When the order is not PENDING; the broker must not be called.
+        """
+        now, leg = self._clock.now(), leg or order.leg
+        smaller: dict[str, object] = {}
+        if leg is not order.leg:
+            smaller = {"quantity": leg.quantity, "leg": canonical(leg)}
+        sent = replace(
+            order, status=OrderStatus.SUBMITTING, sent_at=now, leg=leg, quantity=leg.quantity
+        )
+        with self._store.begin() as connection:
+            statement = _SUBMITTING.values(smaller) if smaller else _SUBMITTING
+            moved = connection.execute(statement, {"order": order.client_id, "at": now}).rowcount
+            if not moved:
+                raise ContractError(
+                    f"order {order.client_id} for {order.symbol} is not pending any more; it was "
+                    "not sent again"
+                )
+            if smaller:
+                attest(connection, order.run_key, [_fact(sent)])
+        return sent
 
     def _written(self, connection: Connection, run_key: str) -> Counter[str]:
         """Return how many orders of each symbol a run has; the table is asked once a run.
@@ -115,32 +207,131 @@ class Journal:
     def mark(
         self,
         client_id: str,
-        status: OrderStatus,
+        news: OrderStatus,
         *,
         broker_order_id: str | None = None,
         code: ReasonCode | None = None,
         detail: str = "",
+        trigger_usd: Decimal | None = None,
+        verdict: Verdict | None = None,
     ) -> None:
-        """Record what is now known. A final status is never left again."""
-        values: dict[str, Any] = {"status": status.value, "updated_at": self._clock.now()}
+        """Record what is now heard of an order; late and repeated news change nothing.
+
+        Parameters
+        ----------
+        client_id : str
+        news : OrderStatus
+        broker_order_id : str, optional
+        code : ReasonCode, optional
+            Why, with `detail`; without one the last reason stays.
+        detail : str
+        trigger_usd : Decimal, optional
+            Where the broker has a trailing stop's trigger now.
+        verdict : Verdict, optional
+            The checks that let the order be sent, for its evidence.
+
+        Raises
+        ------
+        BrokerAnswerError
+            When the news cannot be true beside what is known; nothing was changed.
+        """
+        values: dict[str, Any] = {"status": news.value, "updated_at": self._clock.now()}
         if broker_order_id is not None:
             values["broker_order_id"] = broker_order_id
+        if trigger_usd is not None:
+            values["stop_price_usd"] = trigger_usd
         if code is not None:
             values |= {"code": code.value, "detail": detail}
+        heard = {
+            "status": news,
+            "broker_order_id": broker_order_id,
+            "code": code,
+            "detail": detail,
+            "verdict": verdict,
+        }
         with self._store.begin() as connection:
-            connection.execute(
+            run_key = connection.scalar(
                 update(orders)
-                .where(orders.c.client_id == client_id, orders.c.status.not_in(_FINAL))
+                .where(orders.c.client_id == client_id, orders.c.status.in_(_OPEN_TO[news]))
                 .values(values)
+                .returning(orders.c.run_key)
             )
+            if run_key is None:
+                _require_possible(connection, client_id, news)
+            else:
+                attest_once(connection, run_key, [Fact(EvidenceKind.ANSWER, client_id, heard)])
+
+    def withdraw_pending(self) -> None:
+        """Void every order that a run meant to send and did not come to: nobody else has them."""
+        void = {
+            "status": OrderStatus.CANCELLED.value,
+            "code": ReasonCode.NEVER_SENT.value,
+            "detail": "Its run ended before it was handed to the broker.",
+        }
+        with self._store.begin() as connection:
+            rows = connection.execute(
+                update(orders)
+                .where(orders.c.status == OrderStatus.PENDING.value)
+                .values(void | {"updated_at": self._clock.now()})
+                .returning(orders.c.run_key, orders.c.client_id)
+            ).all()
+            for run_key, order_id in sorted(tuple(row) for row in rows):
+                attest(connection, run_key, [Fact(EvidenceKind.ANSWER, order_id, void)])
 
     def unfinished(self) -> tuple[JournalOrder, ...]:
-        """Return every order whose end is not known, oldest first."""
-        return self._select(orders.c.status.not_in(_FINAL))
+        """Return every order that was sent and whose end must be known before its symbol trades.
+
+        Oldest first. Without the protective stops that the broker has confirmed: see `resting`.
+        """
+        return self._select(orders.c.status.not_in(_FINAL) & _SENT & ~_RESTS)
+
+    def resting(self) -> tuple[JournalOrder, ...]:
+        """Return the orders that wait at the broker for their price, longer than any run."""
+        return self._select(_RESTS)
+
+    def waiting_ids(self) -> frozenset[str]:
+        """Return the client ids of all orders that may be waiting for their price."""
+        with self._store.begin() as connection:
+            return frozenset(
+                connection.scalars(
+                    select(orders.c.client_id).where(
+                        orders.c.status.not_in(_FINAL),
+                        orders.c.time_in_force == TimeInForce.GTC.value,
+                    )
+                )
+            )
+
+    def get(self, client_id: str) -> JournalOrder:
+        """Return the order with this client id.
+
+        Raises
+        ------
+        ContractError
+            When the journal has none.
+        """
+        found = self._select(orders.c.client_id == client_id)
+        if not found:
+            raise _no_such(client_id)
+        return found[0]
+
+    def protecting(self, symbol: str) -> tuple[JournalOrder, ...]:
+        """Return the stops of a symbol that were ever sent, oldest first."""
+        purposes = [purpose.value for purpose in Purpose if purpose.protects]
+        return self._select((orders.c.symbol == symbol) & orders.c.purpose.in_(purposes) & _SENT)
+
+    def purchases(self, symbol: str) -> tuple[Purchase, ...]:
+        """Return the orders that bought shares of a symbol, oldest first."""
+        bought = (orders.c.symbol == symbol) & (orders.c.side == Side.BUY.value) & _SENT
+        booked = self._booked(bought)
+        return tuple(
+            Purchase(order, sums.quantity, sums.notional_usd / sums.quantity)
+            for order in self._select(bought)
+            if (sums := booked.get(order.client_id)) is not None
+        )
 
     def of_run(self, run_key: str) -> tuple[JournalOrder, ...]:
-        """Return a run's orders in the order they were written."""
-        return self._select(orders.c.run_key == run_key)
+        """Return the orders that a run sent, in the order they were written."""
+        return self._select((orders.c.run_key == run_key) & _SENT)
 
     def known(self, client_ids: Sequence[str]) -> frozenset[str]:
         """Return those of `client_ids` that are in the journal."""
@@ -162,7 +353,7 @@ class Journal:
 
     def lines(self, run_key: str) -> tuple[OrderLine, ...]:
         """Return a run's orders with what their fills add up to, for the report."""
-        booked = self._booked(run_key)
+        booked = self._booked(orders.c.run_key == run_key)
         return tuple(_line(order, booked.get(order.client_id)) for order in self.of_run(run_key))
 
     def booked_quantity(self, client_id: str) -> Decimal:
@@ -182,13 +373,13 @@ class Journal:
             ).mappings()
             return tuple(_order(row) for row in rows)
 
-    def _booked(self, run_key: str) -> dict[str, _Booked]:
+    def _booked(self, condition: Any) -> dict[str, _Booked]:  # noqa: ANN401 (SQL expression)
         totals: dict[str, _Booked] = {}
         with self._store.begin() as connection:
             rows = connection.execute(
                 select(fills.c.client_id, fills.c.quantity, fills.c.price_usd, fills.c.fee_usd)
                 .join(orders, orders.c.client_id == fills.c.client_id)
-                .where(orders.c.run_key == run_key)
+                .where(condition)
             )
             for order_id, quantity, price, fee in rows:
                 before = totals.get(order_id, _Booked())
@@ -207,7 +398,37 @@ class _Booked:
     fee_usd: Decimal = Decimal(0)
 
 
-def _order(row: Mapping[str, Any] | RowMapping, leg: Leg | None = None) -> JournalOrder:
+def _row(draft: Draft, run_key: str, number: int, position: int, now: datetime) -> dict[str, Any]:
+    leg, terms = draft.leg, draft.terms
+    return {
+        "client_id": client_id(run_key, leg.symbol, leg.side, number),
+        "run_key": run_key,
+        "number": number,
+        "position": position,
+        "purpose": draft.purpose.value,
+        "parent_client_id": draft.parent_client_id,
+        "symbol": leg.symbol,
+        "side": leg.side.value,
+        "quantity": leg.quantity,
+        "order_type": terms.order_type.value,
+        "limit_price_usd": terms.limit_price_usd,
+        "stop_price_usd": terms.stop_price_usd,
+        "trailing_ratio": terms.trailing_ratio,
+        "time_in_force": terms.time_in_force.value,
+        "status": OrderStatus.PENDING.value,
+        "sent_at": None,
+        "broker_order_id": None,
+        "code": None,
+        "detail": "",
+        "leg": canonical(leg),
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def _order(
+    row: Mapping[str, Any] | RowMapping, leg: Leg | None = None, terms: OrderTerms | None = None
+) -> JournalOrder:
     return JournalOrder(
         client_id=row["client_id"],
         run_key=row["run_key"],
@@ -220,7 +441,50 @@ def _order(row: Mapping[str, Any] | RowMapping, leg: Leg | None = None) -> Journ
         detail=row["detail"],
         leg=leg or decode(Leg, json.loads(row["leg"])),
         created_at=row["created_at"],
+        purpose=Purpose(row["purpose"]),
+        terms=terms or _terms(row),
+        parent_client_id=row["parent_client_id"],
+        sent_at=row["sent_at"],
     )
+
+
+def _terms(row: Mapping[str, Any] | RowMapping) -> OrderTerms:
+    kind = OrderType(row["order_type"])
+    if kind is OrderType.MARKET:
+        return _AT_MARKET
+    return OrderTerms(
+        kind,
+        row["limit_price_usd"],
+        row["stop_price_usd"],
+        row["trailing_ratio"],
+        TimeInForce(row["time_in_force"]),
+    )
+
+
+def _fact(order: JournalOrder) -> Fact:
+    content = {"order": order.request(), "purpose": order.purpose, "leg": order.leg}
+    return Fact(EvidenceKind.ORDER, order.client_id, content)
+
+
+def _require_possible(connection: Connection, client_id: str, news: OrderStatus) -> None:
+    """Raise unless `news` are merely late."""
+    row = connection.execute(
+        select(orders.c.status, orders.c.symbol).where(orders.c.client_id == client_id)
+    ).first()
+    if row is None:
+        raise _no_such(client_id)
+    state = OrderStatus(row.status)
+    if after(state, news) is None:
+        raise BrokerAnswerError(
+            f"The order {client_id} for {row.symbol} is {state.value} in the journal, and the "
+            f"broker now says {news.value}: both cannot be. Nothing more was sent. Look at the "
+            "order and its executions at the broker, then reconcile.",
+            symbol=row.symbol,
+        )
+
+
+def _no_such(client_id: str) -> ContractError:
+    return ContractError(f"the journal has no order {client_id}")
 
 
 def _line(order: JournalOrder, booked: _Booked | None) -> OrderLine:
@@ -238,4 +502,7 @@ def _line(order: JournalOrder, booked: _Booked | None) -> OrderLine:
         code=order.code,
         detail=order.detail,
         leg=order.leg,
+        purpose=order.purpose,
+        terms=order.terms,
+        parent_client_id=order.parent_client_id,
     )

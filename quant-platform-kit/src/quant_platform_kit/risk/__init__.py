@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from quant_platform_kit.risk._audit import (
     PLATFORM,
-    AuditBreak,
     AuditEntry,
+    check_operator,
     entries,
     record,
     verify,
@@ -32,7 +32,6 @@ __all__ = [
     "PLATFORM",
     "AccountHistory",
     "Action",
-    "AuditBreak",
     "AuditEntry",
     "Bias",
     "BiasReading",
@@ -49,6 +48,7 @@ __all__ = [
     "Performance",
     "TradingGate",
     "check_leg",
+    "check_operator",
     "entries",
     "load_limits",
     "record",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from quant_platform_kit.store._chain import Chain
 from quant_platform_kit.store._disk import passing_disk
+from quant_platform_kit.store._evidence import Evidence, attest, attest_once, evidence_head
 from quant_platform_kit.store._files import replace_text
 from quant_platform_kit.store._lease import AccountLease
 from quant_platform_kit.store._runs import RunBook, RunFrame
@@ -23,6 +25,7 @@ from quant_platform_kit.store._tables import (
     outbox,
     pauses,
     peaks,
+    protections,
     reconciliations,
     runs,
     transactions,
@@ -30,14 +33,19 @@ from quant_platform_kit.store._tables import (
 
 __all__ = [
     "AccountLease",
+    "Chain",
+    "Evidence",
     "RunBook",
     "RunFrame",
     "Store",
+    "attest",
+    "attest_once",
     "audit",
     "bias",
     "cash",
     "daily",
     "evidence",
+    "evidence_head",
     "fills",
     "gate",
     "holdings",
@@ -49,6 +57,7 @@ __all__ = [
     "passing_disk",
     "pauses",
     "peaks",
+    "protections",
     "reconciliations",
     "replace_text",
     "runs",

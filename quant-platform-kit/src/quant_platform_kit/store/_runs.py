@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import Connection, insert, select, update
 
-from quant_platform_kit.contracts import CycleReport, SleeveDecision, canonical, decode
+from quant_platform_kit.contracts import CycleReport, Fact, SleeveDecision, canonical, decode
+from quant_platform_kit.store._evidence import attest_once
 from quant_platform_kit.store._store import Store
 from quant_platform_kit.store._tables import runs
 
@@ -40,6 +42,12 @@ class RunBook:
             )
         return None if text is None else decode(CycleReport, json.loads(text))
 
+    def knows(self, run_key: str) -> bool:
+        """Tell whether a run with this key was ever begun."""
+        with self._store.begin() as connection:
+            found = select(runs.c.run_key).where(runs.c.run_key == run_key)
+            return connection.scalar(found) is not None
+
     def open(self, run_key: str, at: datetime) -> int:
         """Record the start of an attempt and return its number, from 1."""
         with self._store.begin() as connection:
@@ -56,12 +64,23 @@ class RunBook:
             )
             return int(attempt) + 1
 
-    def save_frame(self, run_key: str, frame: RunFrame) -> None:
-        """Keep what was decided; committed before the run's first order."""
+    def save_frame(self, run_key: str, frame: RunFrame | None, facts: Sequence[Fact] = ()) -> None:
+        """Keep what was decided, and what led to it; committed before the run's first order.
+
+        Parameters
+        ----------
+        run_key : str
+        frame : RunFrame, optional
+            None in a later attempt, which keeps the first one's.
+        facts : sequence of Fact
+            For the evidence; those that it has from an earlier attempt are not repeated.
+        """
         with self._store.begin() as connection:
-            connection.execute(
-                update(runs).where(runs.c.run_key == run_key).values(frame=canonical(frame))
-            )
+            if frame is not None:
+                connection.execute(
+                    update(runs).where(runs.c.run_key == run_key).values(frame=canonical(frame))
+                )
+            attest_once(connection, run_key, facts)
 
     def frame(self, run_key: str) -> RunFrame | None:
         """Return what an earlier attempt of this run decided."""

@@ -25,6 +25,7 @@ from quant_platform_kit.store._tables import (
     orders,
     pauses,
     peaks,
+    protections,
     runs,
     transactions,
 )
@@ -43,6 +44,7 @@ _SEED: tuple[Table, ...] = (
     pauses,
     bias,
     peaks,
+    protections,
 )
 
 _FAULTS = (OperationalError, InternalError, InterfaceError)

@@ -26,7 +26,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from quant_platform_kit.contracts import OrderStatus, Side
+from quant_platform_kit.contracts import OrderStatus, OrderType, Purpose, Side, TimeInForce
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -129,10 +129,22 @@ orders = Table(
     Column("run_key", String, ForeignKey("runs.run_key"), nullable=False, index=True),
     Column("number", Integer, nullable=False),  # of this symbol in this run
     Column("position", Integer, nullable=False),  # in the order of submission
+    Column("purpose", String, nullable=False),
+    Column(
+        "parent_client_id",  # whose purchase a stop protects; a copy may hold the child first
+        String,
+        ForeignKey("orders.client_id", deferrable=True, initially="DEFERRED"),
+    ),
     Column("symbol", String, nullable=False),
     Column("side", String, nullable=False),
     Column("quantity", Exact, nullable=False),
+    Column("order_type", String, nullable=False),
+    Column("limit_price_usd", Exact),
+    Column("stop_price_usd", Exact),  # of a trailing stop: where its trigger was last seen
+    Column("trailing_ratio", Exact),
+    Column("time_in_force", String, nullable=False),
     Column("status", String, nullable=False, index=True),
+    Column("sent_at", Instant),  # committed before the broker is called; none: it never was
     Column("broker_order_id", String),
     Column("code", String),
     Column("detail", Text, nullable=False),
@@ -140,9 +152,15 @@ orders = Table(
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     UniqueConstraint("run_key", "symbol", "number", name="one_order_per_number"),
+    _one_of("purpose", Purpose),
     _one_of("side", Side),
+    _one_of("order_type", OrderType),
+    _one_of("time_in_force", TimeInForce),
     _one_of("status", OrderStatus),
     _above_zero("quantity"),
+    _above_zero("limit_price_usd"),
+    _above_zero("stop_price_usd"),
+    _above_zero("trailing_ratio"),
     CheckConstraint("number >= 0 AND position >= 0", name="counted_from_zero"),
 )
 
@@ -162,6 +180,17 @@ fills = Table(
     _above_zero("quantity"),
     _above_zero("price_usd"),
     _not_negative("fee_usd"),
+)
+
+protections = Table(  # what each sleeve last asked for; a holding is protected while it is there
+    "protections",
+    metadata,
+    Column("sleeve", String, primary_key=True),
+    Column("symbol", String, primary_key=True),
+    Column("stop_loss_pct", Exact),
+    Column("trailing_stop_pct", Exact),
+    _above_zero("stop_loss_pct"),
+    _above_zero("trailing_stop_pct"),
 )
 
 # The ledger: who owns which shares and which dollars, and everything that moved them.

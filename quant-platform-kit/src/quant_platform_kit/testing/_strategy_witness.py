@@ -138,7 +138,7 @@ def _is_loop(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__", "")).startswith(("asyncio", "selectors"))
 
 
-def testify(decide: Decide, contexts: list[StrategyContext], watch: _Watch) -> list[str]:
+def attest(decide: Decide, contexts: list[StrategyContext], watch: _Watch) -> list[str]:
     """Return the canonical text of every decision, asked from the last to the first."""
     loop = asyncio.new_event_loop()  # made before anybody watches: it opens sockets of its own
     sys.addaudithook(watch.audit)
@@ -167,7 +167,7 @@ def main() -> None:
     watch = _Watch(module)
     mouth = _Mouth(watch)
     with redirect_stdout(mouth), redirect_stderr(mouth):
-        answers = testify(module.decide, contexts, watch)
+        answers = attest(module.decide, contexts, watch)
     json.dump({"answers": answers, "touched": list(watch.touched)}, sys.stdout)
 
 

@@ -136,6 +136,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("peaks_pk")),
     )
     op.create_table(
+        "protections",
+        sa.Column("sleeve", sa.String(), nullable=False),
+        sa.Column("symbol", sa.String(), nullable=False),
+        sa.Column("stop_loss_pct", sa.String(), nullable=True),
+        sa.Column("trailing_stop_pct", sa.String(), nullable=True),
+        sa.CheckConstraint(
+            "CAST(stop_loss_pct AS NUMERIC) > 0", name=op.f("protections_stop_loss_pct_above_zero")
+        ),
+        sa.CheckConstraint(
+            "CAST(trailing_stop_pct AS NUMERIC) > 0",
+            name=op.f("protections_trailing_stop_pct_above_zero"),
+        ),
+        sa.PrimaryKeyConstraint("sleeve", "symbol", name=op.f("protections_pk")),
+    )
+    op.create_table(
         "reconciliations",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("run_key", sa.String(), nullable=True),
@@ -161,25 +176,60 @@ def upgrade() -> None:
         sa.Column("run_key", sa.String(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("purpose", sa.String(), nullable=False),
+        sa.Column("parent_client_id", sa.String(), nullable=True),
         sa.Column("symbol", sa.String(), nullable=False),
         sa.Column("side", sa.String(), nullable=False),
         sa.Column("quantity", sa.String(), nullable=False),
+        sa.Column("order_type", sa.String(), nullable=False),
+        sa.Column("limit_price_usd", sa.String(), nullable=True),
+        sa.Column("stop_price_usd", sa.String(), nullable=True),
+        sa.Column("trailing_ratio", sa.String(), nullable=True),
+        sa.Column("time_in_force", sa.String(), nullable=False),
         sa.Column("status", sa.String(), nullable=False),
+        sa.Column("sent_at", sa.String(), nullable=True),
         sa.Column("broker_order_id", sa.String(), nullable=True),
         sa.Column("code", sa.String(), nullable=True),
         sa.Column("detail", sa.Text(), nullable=False),
         sa.Column("leg", sa.Text(), nullable=False),
         sa.Column("created_at", sa.String(), nullable=False),
         sa.Column("updated_at", sa.String(), nullable=False),
+        sa.CheckConstraint(
+            "order_type IN ('market', 'limit', 'stop', 'stop_limit', 'trailing_stop')",
+            name=op.f("orders_order_type_known"),
+        ),
+        sa.CheckConstraint(
+            "purpose IN ('rebalance', 'stop', 'trailing', 'close', 'flatten')",
+            name=op.f("orders_purpose_known"),
+        ),
         sa.CheckConstraint("side IN ('buy', 'sell')", name=op.f("orders_side_known")),
         sa.CheckConstraint(
             "status IN ('pending', 'submitting', 'submitted', 'partial', 'filled', 'cancelled', 'rejected', 'expired', 'unresolved')",
             name=op.f("orders_status_known"),
         ),
         sa.CheckConstraint(
+            "time_in_force IN ('day', 'gtc')", name=op.f("orders_time_in_force_known")
+        ),
+        sa.CheckConstraint(
+            "CAST(limit_price_usd AS NUMERIC) > 0", name=op.f("orders_limit_price_usd_above_zero")
+        ),
+        sa.CheckConstraint(
             "CAST(quantity AS NUMERIC) > 0", name=op.f("orders_quantity_above_zero")
         ),
+        sa.CheckConstraint(
+            "CAST(stop_price_usd AS NUMERIC) > 0", name=op.f("orders_stop_price_usd_above_zero")
+        ),
+        sa.CheckConstraint(
+            "CAST(trailing_ratio AS NUMERIC) > 0", name=op.f("orders_trailing_ratio_above_zero")
+        ),
         sa.CheckConstraint("number >= 0 AND position >= 0", name=op.f("orders_counted_from_zero")),
+        sa.ForeignKeyConstraint(
+            ["parent_client_id"],
+            ["orders.client_id"],
+            name=op.f("orders_parent_client_id_fk"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
         sa.ForeignKeyConstraint(["run_key"], ["runs.run_key"], name=op.f("orders_run_key_fk")),
         sa.PrimaryKeyConstraint("client_id", name=op.f("orders_pk")),
         sa.UniqueConstraint("run_key", "symbol", "number", name="one_order_per_number"),

@@ -1,0 +1,285 @@
+"""LongBridge's rows as the platform's contracts; pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from quant_platform_kit.brokers._longbridge_sdk import utc, word
+from quant_platform_kit.contracts import (
+    Account,
+    Adjustment,
+    BrokerOrder,
+    Environment,
+    Fill,
+    OrderRequest,
+    OrderStatus,
+    OrderType,
+    Position,
+    Quote,
+    Side,
+    TimeInForce,
+)
+from quant_platform_kit.errors import BrokerAnswerError, ContractError
+
+if TYPE_CHECKING:
+    from quant_platform_kit.market import BarFrame
+
+_ZERO: Final = Decimal(0)
+_HUNDRED: Final = Decimal(100)
+_MARKET: Final = ".US"
+_USD: Final = "USD"
+_NEW_YORK: Final = ZoneInfo("America/New_York")
+_PAPER: Final = "papertrading"
+_SIMULATED: Final = "simulated"
+
+_SIDES: Final = {"Buy": Side.BUY, "Sell": Side.SELL}
+_TYPES: Final = {
+    OrderType.MARKET: "MO",
+    OrderType.LIMIT: "LO",
+    OrderType.STOP: "MIT",
+    OrderType.STOP_LIMIT: "LIT",
+    OrderType.TRAILING_STOP: "TSMPCT",
+}
+_KINDS: Final = {name: kind for kind, name in _TYPES.items()} | {
+    "TSMAMT": OrderType.TRAILING_STOP,
+    "TSLPAMT": OrderType.TRAILING_STOP,
+    "TSLPPCT": OrderType.TRAILING_STOP,
+    "AO": OrderType.MARKET,
+}  # every other type of somebody else's order has a limit
+_LIVES: Final = {TimeInForce.DAY: "Day", TimeInForce.GTC: "GoodTilCanceled"}
+_ENDED: Final = {
+    "Filled": OrderStatus.FILLED,
+    "Rejected": OrderStatus.REJECTED,
+    "Canceled": OrderStatus.CANCELLED,
+    "PartialWithdrawal": OrderStatus.CANCELLED,
+    "Expired": OrderStatus.EXPIRED,
+}
+WORKING: Final = (
+    "NotReported",
+    "ReplacedNotReported",
+    "ProtectedNotReported",
+    "VarietiesNotReported",
+    "DelayedNotReported",
+    "WaitToNew",
+    "New",
+    "WaitToReplace",
+    "PendingReplace",
+    "Replaced",
+    "PartialFilled",
+    "WaitToCancel",
+    "PendingCancel",
+)
+"""Statuses of orders that may still trade, a cancel that is only asked for included."""
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Turn a row that cannot be true into an error that names what was read."""
+    try:
+        yield
+    except (ContractError, ArithmeticError, AttributeError, TypeError) as error:
+        raise BrokerAnswerError(
+            f"LongBridge's answer about {what} cannot be read ({error}); nothing is assumed and "
+            "nothing was sent. Run the slot again, and report the answer if it stays so."
+        ) from error
+
+
+# ── Names ──────────────────────────────────────────────────────────────────────────────
+
+
+def wire_symbol(symbol: str) -> str:
+    """Return a ticker as LongBridge writes it."""
+    return symbol + _MARKET
+
+
+def ticker(symbol: str) -> str:
+    """Return the ticker of a US symbol of LongBridge's."""
+    return symbol.removesuffix(_MARKET)
+
+
+def american(rows: Iterable[Any]) -> list[Any]:
+    """Return the rows whose symbol trades in the US; other markets are not the platform's."""
+    return [row for row in rows if row.symbol.endswith(_MARKET)]
+
+
+# ── The account ────────────────────────────────────────────────────────────────────────
+
+
+def environment(channels: Sequence[Any]) -> Environment:
+    """Return what LongBridge says the account is, by the name of its channel.
+
+    Raises
+    ------
+    BrokerAnswerError
+        When there is no channel: then the answer was not complete.
+    """
+    names = {channel.account_channel for channel in channels}
+    if not names:
+        raise BrokerAnswerError(
+            "LongBridge listed positions without the account's channel, so the answer is not "
+            "complete; nothing is assumed about the holdings and nothing was sent. Run the slot "
+            "again; if it repeats, look at the account in LongBridge's app."
+        )
+    if any(_PAPER in name for name in names):
+        return Environment.PAPER
+    return Environment.SIMULATED if any(_SIMULATED in n for n in names) else Environment.LIVE
+
+
+def account(account_id: str, connected: Environment, balances: Sequence[Any]) -> Account:
+    """Return the account's money, of an answer that was asked for in dollars.
+
+    Where all cash is in dollars, cash is the whole of it. Beside cash in other currencies it is
+    the sum of what is free, frozen and on its way in dollars; equity counts everything.
+    """
+    balance = next((each for each in balances if each.currency == _USD), None)
+    cash = {} if balance is None else {each.currency: each for each in balance.cash_infos}
+    if balance is None or _USD not in cash:
+        raise BrokerAnswerError(
+            "LongBridge's answer about the account has no cash in dollars; its money is unknown "
+            "and nothing was sent. Look at the account in LongBridge's app."
+        )
+    dollars = cash[_USD]
+    parts = dollars.available_cash + dollars.frozen_cash + dollars.settling_cash
+    return Account(
+        account_id=account_id,
+        environment=connected,
+        cash_usd=balance.total_cash if len(cash) == 1 else parts,
+        usable_cash_usd=dollars.available_cash,
+        equity_usd=balance.net_assets,
+    )
+
+
+def positions(channels: Sequence[Any]) -> tuple[Position, ...]:
+    """Return the US holdings of all channels, sorted; the cost is their weighted average."""
+    shares: dict[str, Decimal] = {}
+    costs: dict[str, Decimal] = {}
+    for row in american(row for channel in channels for row in channel.positions):
+        symbol = ticker(row.symbol)
+        if row.quantity < _ZERO:
+            raise BrokerAnswerError(
+                f"LongBridge shows {row.quantity} shares of {symbol}: the account is short, which "
+                "this platform never is. Nothing was sent; close the position by hand.",
+                symbol=symbol,
+            )
+        shares[symbol] = shares.get(symbol, _ZERO) + row.quantity
+        costs[symbol] = costs.get(symbol, _ZERO) + row.quantity * row.cost_price
+    held = sorted(symbol for symbol, quantity in shares.items() if quantity)
+    return tuple(Position(s, shares[s], costs[s] / shares[s] or None) for s in held)
+
+
+# ── Orders ─────────────────────────────────────────────────────────────────────────────
+
+
+def order_fields(order: OrderRequest, sdk: Any) -> dict[str, Any]:  # noqa: ANN401 (untyped SDK)
+    """Return the arguments of a submission, in the SDK's words."""
+    ratio = order.trailing_ratio
+    fields = {
+        "symbol": wire_symbol(order.symbol),
+        "order_type": getattr(sdk.OrderType, _TYPES[order.order_type]),
+        "side": sdk.OrderSide.Buy if order.side is Side.BUY else sdk.OrderSide.Sell,
+        "submitted_quantity": order.quantity,
+        "time_in_force": getattr(sdk.TimeInForceType, _LIVES[order.time_in_force]),
+        "submitted_price": order.limit_price_usd,
+        "trigger_price": order.stop_price_usd,
+        "trailing_percent": None if ratio is None else ratio * _HUNDRED,
+        "outside_rth": sdk.OutsideRTH.RTHOnly,
+        "remark": order.client_id,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def order(row: Any) -> BrokerOrder:  # noqa: ANN401 (untyped SDK)
+    """Return an order as the platform sees it."""
+    return BrokerOrder(
+        broker_order_id=row.order_id,
+        client_id=row.remark or None,
+        symbol=ticker(row.symbol),
+        side=side(row),
+        quantity=row.quantity,
+        filled_quantity=row.executed_quantity,
+        status=_status(row),
+        submitted_at=utc(row.submitted_at),
+        detail=row.msg,
+        order_type=_KINDS.get(word(row.order_type), OrderType.LIMIT),
+        trigger_price_usd=row.trigger_price,
+    )
+
+
+def side(row: Any) -> Side:  # noqa: ANN401 (untyped SDK)
+    """Return which way an order trades."""
+    name = word(row.side)
+    if name not in _SIDES:
+        raise _unreadable(row, f"side {name}")
+    return _SIDES[name]
+
+
+def fill(row: Any, of: Any, fee_usd: Decimal) -> Fill:  # noqa: ANN401 (untyped SDK)
+    """Return an execution of the order `of`, which names side and remark."""
+    return Fill(
+        fill_id=row.trade_id,
+        broker_order_id=row.order_id,
+        client_id=of.remark or None,
+        symbol=ticker(row.symbol),
+        side=side(of),
+        quantity=row.quantity,
+        price_usd=row.price,
+        fee_usd=fee_usd,
+        at=utc(row.trade_done_at),
+    )
+
+
+def submission_order(order: BrokerOrder) -> tuple[object, ...]:
+    """Return the key that sorts orders as they were handed in; ids grow, times are in seconds."""
+    return order.submitted_at, len(order.broker_order_id), order.broker_order_id
+
+
+def _status(row: Any) -> OrderStatus:  # noqa: ANN401 (untyped SDK)
+    name = word(row.status)
+    if name in _ENDED and (name != "Filled" or row.executed_quantity == row.quantity):
+        return _ENDED[name]
+    if name not in WORKING and name != "Filled":
+        raise _unreadable(row, f"status {name}")
+    return OrderStatus.PARTIAL if row.executed_quantity else OrderStatus.SUBMITTED
+
+
+def _unreadable(row: Any, what: str) -> BrokerAnswerError:  # noqa: ANN401 (untyped SDK)
+    return BrokerAnswerError(
+        f"LongBridge shows order {row.order_id} with {what}, which this platform does not know; "
+        "whether it can still trade is unknown and nothing was sent. Look at the order in "
+        "LongBridge's app.",
+        symbol=ticker(row.symbol),
+    )
+
+
+# ── Prices ─────────────────────────────────────────────────────────────────────────────
+
+
+def quotes(rows: Iterable[Any]) -> dict[str, Quote]:
+    """Return the last price of each symbol and when it was made; none for a price of zero."""
+    return {
+        ticker(row.symbol): Quote(ticker(row.symbol), row.last_done, utc(row.timestamp))
+        for row in rows
+        if row.last_done > _ZERO
+    }
+
+
+def session_of(candle: Any) -> date:  # noqa: ANN401 (untyped SDK)
+    """Return the session of a daily candle, which begins at New York's midnight."""
+    return utc(candle.timestamp).astimezone(_NEW_YORK).date()
+
+
+def frame(symbol: str, candles: Sequence[Any], adjustment: Adjustment) -> BarFrame:
+    """Return daily candles as a frame."""
+    from quant_platform_kit.market import BarFrame
+
+    columns = {
+        name: [float(getattr(candle, name)) for candle in candles]
+        for name in ("open", "high", "low", "close", "volume")
+    }
+    sessions = [session_of(candle) for candle in candles]
+    return BarFrame(symbol=symbol, sessions=sessions, adjustment=adjustment, **columns)

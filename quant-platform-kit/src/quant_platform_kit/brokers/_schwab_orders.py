@@ -1,0 +1,230 @@
+"""Orders between our words and Schwab's JSON; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Final
+
+from quant_platform_kit.brokers._schwab_tags import SentOrder
+from quant_platform_kit.contracts import (
+    BrokerOrder,
+    Fill,
+    OrderRequest,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+)
+from quant_platform_kit.errors import BrokerAnswerError, ContractError
+
+_ZERO: Final = Decimal(0)
+_HUNDRED: Final = Decimal(100)
+_CENT: Final = Decimal("0.01")
+_LATEST: Final = timedelta(hours=1)  # no order shows up later; one by hand might
+
+_TYPES: Final = {
+    "MARKET": OrderType.MARKET,
+    "LIMIT": OrderType.LIMIT,
+    "STOP": OrderType.STOP,
+    "STOP_LIMIT": OrderType.STOP_LIMIT,
+    "TRAILING_STOP": OrderType.TRAILING_STOP,
+}
+_TYPE_NAMES: Final = MappingProxyType({kind: name for name, kind in _TYPES.items()})
+_DURATIONS: Final = {TimeInForce.DAY: "DAY", TimeInForce.GTC: "GOOD_TILL_CANCEL"}
+_SIDES: Final = {
+    "BUY": Side.BUY,
+    "BUY_TO_COVER": Side.BUY,
+    "SELL": Side.SELL,
+    "SELL_SHORT": Side.SELL,
+}
+_ENDS: Final = {
+    "CANCELED": OrderStatus.CANCELLED,
+    "EXPIRED": OrderStatus.EXPIRED,
+    "FILLED": OrderStatus.FILLED,
+    "REJECTED": OrderStatus.REJECTED,
+    "REPLACED": OrderStatus.CANCELLED,
+}
+_UNKNOWN: Final = "UNKNOWN"
+
+
+def ours(symbol: str) -> str:
+    """Return our symbol of Schwab's, for example ``BRK.B`` of ``BRK/B``."""
+    return symbol.replace("/", ".")
+
+
+def theirs(symbol: str) -> str:
+    """Return Schwab's symbol of ours."""
+    return symbol.replace(".", "/")
+
+
+def specification(order: OrderRequest) -> dict[str, Any]:
+    """Return the JSON that asks Schwab for an order in regular hours."""
+    spec: dict[str, Any] = {
+        "session": "NORMAL",
+        "duration": _DURATIONS[order.time_in_force],
+        "orderType": _TYPE_NAMES[order.order_type],
+        "orderStrategyType": "SINGLE",
+        "orderLegCollection": [
+            {
+                "instruction": order.side.name,
+                "quantity": _number(order.quantity),
+                "instrument": {"symbol": theirs(order.symbol), "assetType": "EQUITY"},
+            }
+        ],
+    }
+    if order.limit_price_usd is not None:
+        spec["price"] = str(order.limit_price_usd)
+    if order.stop_price_usd is not None:
+        spec["stopPrice"] = str(order.stop_price_usd)
+    if order.trailing_ratio is not None:
+        spec["stopPriceLinkBasis"] = "LAST"
+        spec["stopPriceLinkType"] = "PERCENT"
+        spec["stopPriceOffset"] = _number(order.trailing_ratio * _HUNDRED)
+    return spec
+
+
+def single_orders(listed: Sequence[Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield every order for one equity, those inside of other orders as well."""
+    for order in listed:
+        legs = order.get("orderLegCollection", [])
+        if len(legs) == 1 and legs[0]["orderLegType"] == "EQUITY":
+            yield order
+        yield from single_orders(order.get("childOrderStrategies", []))
+
+
+def broker_order(order: Mapping[str, Any], client_id: str | None) -> BrokerOrder:
+    """Read an order; it has ended only when its executions agree with what it says of itself."""
+    with_care = _Careful(order)
+    return with_care.order(client_id)
+
+
+def fills(order: Mapping[str, Any], client_id: str | None) -> tuple[Fill, ...]:
+    """Read an order's executions, each once."""
+    return _Careful(order).fills(client_id)
+
+
+def is_match(order: Mapping[str, Any], sent: SentOrder) -> bool:
+    """Return whether an order may be the one that was sent.
+
+    It was not there before, and says what was asked for. When it was entered hardly counts, since
+    Schwab's clock is not ours: it only must not be much later.
+    """
+    asked, shown = specification(sent.request), _Careful(order)
+    if shown.order_id in sent.known or shown.entered > sent.sent_at + _LATEST:
+        return False
+    leg, wanted = order["orderLegCollection"][0], asked["orderLegCollection"][0]
+    names = ("session", "duration", "orderType")
+    numbers = (name for name in ("price", "stopPrice", "stopPriceOffset") if name in asked)
+    return (
+        shown.symbol == sent.request.symbol
+        and leg["instruction"] == wanted["instruction"]
+        and shares(order["quantity"]) == sent.request.quantity
+        and all(order.get(name) == asked[name] for name in names)
+        and all(_same(order.get(name), asked[name]) for name in numbers)
+    )
+
+
+class _Careful:
+    """One order's JSON, read with the error that a wrong one deserves."""
+
+    def __init__(self, order: Mapping[str, Any]) -> None:
+        self._order = order
+        try:
+            leg = order["orderLegCollection"][0]
+            self.order_id = str(order["orderId"])
+            self.symbol = ours(leg["instrument"]["symbol"])
+            self.entered = datetime.fromisoformat(order["enteredTime"])
+            self._side = _SIDES[leg["instruction"]]
+            self._executions = dict(self._read_executions())
+        except (KeyError, IndexError, TypeError, ValueError, ArithmeticError) as error:
+            raise _unreadable(order, error) from error
+
+    def order(self, client_id: str | None) -> BrokerOrder:
+        order = self._order
+        try:
+            filled = sum((quantity for quantity, _, _ in self._executions.values()), start=_ZERO)
+            return BrokerOrder(
+                broker_order_id=self.order_id,
+                client_id=client_id,
+                symbol=self.symbol,
+                side=self._side,
+                quantity=shares(order["quantity"]),
+                filled_quantity=filled,
+                status=self._status(filled),
+                submitted_at=self.entered,
+                detail=str(order.get("statusDescription", "")),
+                order_type=_TYPES.get(order["orderType"], OrderType.MARKET),
+                trigger_price_usd=_optional_price(order.get("stopPrice")),
+            )
+        except (KeyError, TypeError, ArithmeticError, ContractError) as error:
+            raise _unreadable(order, error) from error
+
+    def fills(self, client_id: str | None) -> tuple[Fill, ...]:
+        return tuple(
+            Fill(
+                fill_id=fill_id,
+                broker_order_id=self.order_id,
+                client_id=client_id,
+                symbol=self.symbol,
+                side=self._side,
+                quantity=quantity,
+                price_usd=paid,
+                fee_usd=_ZERO,
+                at=at,
+            )
+            for fill_id, (quantity, paid, at) in self._executions.items()
+        )
+
+    def _status(self, filled: Decimal) -> OrderStatus:
+        name = self._order["status"]
+        if name == _UNKNOWN:
+            return OrderStatus.UNRESOLVED
+        if name in _ENDS and filled == shares(self._order["filledQuantity"]):
+            return _ENDS[name]
+        return OrderStatus.PARTIAL if filled else OrderStatus.SUBMITTED
+
+    def _read_executions(self) -> Iterator[tuple[str, tuple[Decimal, Decimal, datetime]]]:
+        for activity in self._order.get("orderActivityCollection", []):
+            if activity["activityType"] != "EXECUTION":
+                continue
+            for leg in activity["executionLegs"]:
+                at = datetime.fromisoformat(leg["time"])
+                # A busted trade would come as another activity; its kind is not guessed at.
+                fill_id = f"{self.order_id}-{activity['activityId']}-{leg['legId']}"
+                yield fill_id, (shares(leg["quantity"]), price(leg["price"]), at)
+
+
+def _unreadable(order: Mapping[str, Any], error: Exception) -> BrokerAnswerError:
+    return BrokerAnswerError(
+        f"Schwab shows the order {order.get('orderId')} in a form that cannot be read ({error!r}); "
+        "nothing is assumed about it. Look at it at Schwab, and report the form."
+    )
+
+
+def shares(value: object) -> Decimal:
+    """Read a quantity; JSON's 10.0 is our 10, so that equal things look equal."""
+    number = Decimal(str(value))
+    whole = number.to_integral_value()
+    return whole if whole == number else number
+
+
+def price(value: object) -> Decimal:
+    """Read a price, with two decimals at least."""
+    number = Decimal(str(value))
+    cents = number.quantize(_CENT)
+    return cents if cents == number else number
+
+
+def _number(value: Decimal) -> int | float:
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def _same(shown: object, asked: object) -> bool:
+    return shown is not None and price(shown) == price(asked)
+
+
+def _optional_price(value: object) -> Decimal | None:
+    return None if value is None else price(value)

@@ -1,0 +1,90 @@
+"""Money, holdings and quotes out of Schwab's JSON; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from quant_platform_kit.brokers._schwab_orders import ours, price, shares
+from quant_platform_kit.contracts import Account, Environment, Position, Quote
+from quant_platform_kit.errors import BrokerAnswerError
+
+_CENT: Final = Decimal("0.01")
+_SHARES: Final = frozenset({"EQUITY", "ETF", "COLLECTIVE_INVESTMENT", "MUTUAL_FUND"})
+
+
+def money(shown: Mapping[str, Any], account_id: str, environment: Environment) -> Account:
+    """Read an account's money: of a cash account what is settled can be used, of margin the cash.
+
+    What a broker would lend is never counted.
+    """
+    balances = shown["currentBalances"]
+    cash = _usd(balances["cashBalance"])
+    lendable = shown["type"] == "MARGIN"
+    usable = balances["availableFunds"] if lendable else balances["cashAvailableForTrading"]
+    return Account(
+        account_id=account_id,
+        environment=environment,
+        cash_usd=cash,
+        usable_cash_usd=min(cash, _usd(usable)),
+        equity_usd=_usd(balances["liquidationValue"]),
+    )
+
+
+def positions(shown: Mapping[str, Any]) -> tuple[Position, ...]:
+    """Read the shares held, sorted; the account's own market value proves that none is missing."""
+    rows = shown.get("positions", [])
+    total = _usd(shown["currentBalances"]["longMarketValue"])
+    if not rows and total:
+        raise BrokerAnswerError(
+            f"Schwab shows no position, and {total} USD of them; nothing is assumed about the "
+            "holdings and nothing was sent. Run again; look at the account if it stays so."
+        )
+    owned = [row for row in rows if row["instrument"]["assetType"] in _SHARES]
+    return tuple(sorted(map(_position, owned), key=lambda held: held.symbol))
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Turn what a malformed answer raises into the error that it deserves."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        raise BrokerAnswerError(
+            f"Schwab's answer about {what} has a form that is not known ({error!r}); nothing is "
+            "assumed about it. Run again, and report the form if it stays so."
+        ) from error
+
+
+def _position(row: Mapping[str, Any]) -> Position:
+    symbol = ours(row["instrument"]["symbol"])
+    if shares(row["shortQuantity"]):
+        raise BrokerAnswerError(
+            f"The account is short of {symbol}, which this platform does not trade; nothing was "
+            "sent. Close the short position, or use another account.",
+            symbol=symbol,
+        )
+    average = row.get("averagePrice")
+    return Position(
+        symbol=symbol,
+        quantity=shares(row["longQuantity"]),
+        average_cost_usd=None if average is None else price(average),
+    )
+
+
+def quote(symbol: str, shown: Mapping[str, Any]) -> Quote:
+    bid, ask = (shown.get(name) or None for name in ("bidPrice", "askPrice"))
+    return Quote(
+        symbol=symbol,
+        price_usd=price(shown["lastPrice"]),
+        at=datetime.fromtimestamp(int(shown["tradeTime"]) / 1000, UTC),
+        bid_usd=None if bid is None else price(bid),
+        ask_usd=None if ask is None else price(ask),
+    )
+
+
+def _usd(value: object) -> Decimal:
+    return Decimal(str(value)).quantize(_CENT)

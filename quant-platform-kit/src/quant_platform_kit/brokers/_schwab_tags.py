@@ -1,0 +1,147 @@
+"""Which order at Schwab is which of ours: Schwab keeps no client id, so this file does.
+
+A line is on disk before its order is sent. An order whose answer was lost is then found again by
+its own facts among the orders that were not there before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from quant_platform_kit.contracts import OrderRequest, canonical, decode
+from quant_platform_kit.errors import ContractError, StopAndTell, TransientError
+
+
+class Fate(StrEnum):
+    """What is known of an order: it was sent; Schwab has it; Schwab does not have it."""
+
+    SENT = "sent"
+    BOUND = "bound"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class SentOrder:
+    """One order of ours.
+
+    Parameters
+    ----------
+    request : OrderRequest
+    sent_at : datetime
+        Before it was sent, on the adapter's clock.
+    known : tuple of str
+        Ids of the symbol's orders that were there before.
+    fate : Fate
+    order_id : str or None
+        With `Fate.BOUND`.
+    """
+
+    request: OrderRequest
+    sent_at: datetime
+    known: tuple[str, ...]
+    fate: Fate = Fate.SENT
+    order_id: str | None = None
+
+
+class TagMemory(Protocol):
+    """Remembers every order that was sent, the latest word on each."""
+
+    def orders(self) -> Mapping[str, SentOrder]:
+        """Return the orders by client id, oldest first."""
+
+    def note(self, order: SentOrder) -> None:
+        """Remember an order, or what became of it, before returning."""
+
+
+class InMemoryTags:
+    """A memory that ends with the process: for accounts that do as well."""
+
+    __slots__ = ("_orders",)
+
+    def __init__(self) -> None:
+        self._orders: dict[str, SentOrder] = {}
+
+    def orders(self) -> Mapping[str, SentOrder]:
+        """Return the orders by client id."""
+        return self._orders
+
+    def note(self, order: SentOrder) -> None:
+        """Remember an order."""
+        self._orders[order.request.client_id] = order
+
+
+class TagFile:
+    """A memory of JSON lines; a line that was cut off by a kill was never followed by an order."""
+
+    __slots__ = ("_good_bytes", "_orders", "_path")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._good_bytes = -1
+        self._orders: dict[str, SentOrder] = {}
+
+    def orders(self) -> Mapping[str, SentOrder]:
+        """Return the orders by client id; what another process wrote is among them.
+
+        Raises
+        ------
+        TransientError
+            When the file cannot be opened.
+        StopAndTell
+            When a whole line of it cannot be read.
+        """
+        try:
+            data = self._path.read_bytes() if self._is_new() else None
+        except OSError as error:
+            raise self._unusable(error) from error
+        if data is not None:
+            self._good_bytes = data.rfind(b"\n") + 1
+            read = (self._order(line) for line in data[: self._good_bytes].splitlines())
+            self._orders = {order.request.client_id: order for order in read}
+        return self._orders
+
+    def note(self, order: SentOrder) -> None:
+        """Append a line and see it on disk."""
+        self.orders()
+        line = canonical(order).encode() + b"\n"
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("ab") as file:
+                file.truncate(self._good_bytes)
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise self._unusable(error) from error
+        self._good_bytes += len(line)
+        self._orders[order.request.client_id] = order
+
+    def _is_new(self) -> bool:
+        try:
+            return self._path.stat().st_size != self._good_bytes
+        except FileNotFoundError:
+            self._good_bytes, self._orders = 0, {}
+            return False
+
+    def _order(self, line: bytes) -> SentOrder:
+        try:
+            return decode(SentOrder, json.loads(line))
+        except (ContractError, ValueError) as error:
+            raise StopAndTell(
+                f"The file {self._path.name}, which knows our orders at Schwab, cannot be read "
+                f"({error}); nothing was sent. Restore it, or move it away and compare the "
+                "account with the ledger before the next run."
+            ) from error
+
+    def _unusable(self, error: OSError) -> TransientError:
+        return TransientError(
+            f"The file {self._path.name}, which knows our orders at Schwab, cannot be used "
+            f"({error.strerror}); nothing was sent. Check the folder's space and rights."
+        )

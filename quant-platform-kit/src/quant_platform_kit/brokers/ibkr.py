@@ -1,0 +1,374 @@
+"""Interactive Brokers through TWS or IB Gateway, by `ib_async` or `ib_insync`.
+
+Every query is asked afresh and answered whole. The client id of an order travels as its
+``orderRef``, so an order whose answer was lost is found again. Executions and ended orders are
+those of the broker's present day: TWS shows nothing older.
+
+Import it from the main thread: the library's events want an event loop there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from quant_platform_kit.brokers import _ibkr_placing as placing
+from quant_platform_kit.brokers._ibkr_rows import (
+    day_of,
+    duration,
+    to_fill,
+    to_frame,
+    to_order,
+    to_positions,
+    to_symbol,
+    what_to_show,
+)
+from quant_platform_kit.brokers._ibkr_sdk import LoopThread, load_library
+from quant_platform_kit.brokers._ibkr_session import ClientIdTakenError, IbkrLogin, Session
+from quant_platform_kit.contracts import (
+    Account,
+    Adjustment,
+    BrokerOrder,
+    Environment,
+    FeeModel,
+    Fill,
+    OrderRequest,
+    Position,
+    Quote,
+    Submission,
+    SubmitOutcome,
+    TradingRules,
+)
+from quant_platform_kit.errors import (
+    BrokerAnswerError,
+    ContractError,
+    PlatformError,
+    TransientError,
+)
+from quant_platform_kit.market import ExchangeCalendar, xnys
+
+if TYPE_CHECKING:
+    from quant_platform_kit.market import BarFrame
+
+__all__ = ["RULES", "IbkrBroker", "IbkrLogin", "connect"]
+
+T = TypeVar("T")
+
+RULES: Final = TradingRules(
+    fees=FeeModel(per_share_usd=Decimal("0.005"), minimum_usd=Decimal("1.00")),
+)
+"""Whole shares, and the broker's fixed prices for US stocks."""
+
+_PAPER_PREFIX: Final = "D"  # DU for a person's paper account, DF for an adviser's
+_CLOSE_SECS: Final = 2.0
+_CONNECT_STEPS: Final = 4  # socket, greeting, what the library reads first, executions
+_REJOIN_SECS: Final = (0.1, 0.4, 1.0)
+_PASSING: Final = frozenset({100, 162, 165, 320, 366, 420, 504, 10197})
+
+
+def connect(login: IbkrLogin) -> IbkrBroker:
+    """Return a connected broker; for a process of its own."""
+    return IbkrBroker(login)
+
+
+class IbkrBroker:
+    """One account at Interactive Brokers; implements `Broker`.
+
+    One call at a time, from any thread. A connection that broke, did not answer in time or sent
+    something unreadable is given up, and the next call makes another one.
+
+    Parameters
+    ----------
+    login : IbkrLogin
+    rules : TradingRules
+    calendar : ExchangeCalendar, optional
+
+    Raises
+    ------
+    SettingsError
+        When no client library is installed, or the configured account is not one of the login's.
+    TransientError
+        When TWS cannot be reached.
+    """
+
+    def __init__(
+        self,
+        login: IbkrLogin,
+        *,
+        rules: TradingRules = RULES,
+        calendar: ExchangeCalendar | None = None,
+    ) -> None:
+        self._login = login
+        self._rules = rules
+        self._calendar = xnys() if calendar is None else calendar
+        self._library = load_library()
+        self._loop = LoopThread.shared()
+        self._lock = threading.RLock()
+        self._session: Session | None = None
+        self._doubtful: dict[str, float] = {}  # when an order of unknown fate was sent
+        self._account_id = self._connected().account
+
+    # ── What it is ─────────────────────────────────────────────────────────────────────
+
+    @property
+    def environment(self) -> Environment:
+        """PAPER or LIVE, as the account's own id says."""
+        paper = self._account_id.startswith(_PAPER_PREFIX)
+        return Environment.PAPER if paper else Environment.LIVE
+
+    @property
+    def rules(self) -> TradingRules:
+        """What the broker accepts and charges."""
+        return self._rules
+
+    def health(self) -> tuple[str, ...]:
+        """Return what an operator should look at; empty when all is well."""
+        session = self._session
+        if session is None or not session.is_alive:
+            return ("There is no connection to TWS; the next call makes one.",)
+        if session.inbox.line_lost:
+            return (_LINE_LOST,)
+        return ()
+
+    def close(self) -> None:
+        """Disconnect; a later call connects again."""
+        with self._lock:
+            self._give_up()
+
+    # ── Queries ────────────────────────────────────────────────────────────────────────
+
+    def account(self) -> Account:
+        """Return the account's money; what the broker lends is not usable."""
+        money = self._ask(Session.money)
+        return Account(
+            account_id=self._account_id,
+            environment=self.environment,
+            cash_usd=money.cash,
+            usable_cash_usd=min(money.cash, money.available),
+            equity_usd=money.equity,
+        )
+
+    def positions(self) -> tuple[Position, ...]:
+        """Return every holding of US stocks, sorted by symbol."""
+        return to_positions(self._ask(Session.holdings), self._account_id)
+
+    def open_orders(self) -> tuple[BrokerOrder, ...]:
+        """Return the account's working orders, whichever program placed them."""
+        with self._lock:
+            orders = self._ask(Session.open_orders)
+            day = self._ask(Session.day)
+        return tuple(to_order(order, order.filled, day) for order in orders.values())
+
+    def find_order(self, client_id: str) -> BrokerOrder | None:
+        """Return today's order with this client id.
+
+        An order of unknown fate counts as absent only some time after it was sent: it may still
+        be on its way.
+        """
+        with self._lock:
+            found = self._ask(lambda session: placing.find(session, client_id))
+            sent_at = self._doubtful.get(client_id)
+            if found is None and sent_at is not None:
+                sleep(max(0.0, sent_at + self._login.settle_secs - monotonic()))
+                found = self._ask(lambda session: placing.find(session, client_id))
+            self._doubtful.pop(client_id, None)
+            return found
+
+    def fills_since(self, instant: datetime) -> tuple[Fill, ...]:
+        """Return today's executions at or after `instant`, to the second, with their fees."""
+        secs = self._login.commission_secs
+        rows = self._ask(lambda session: session.executions(secs))
+        fills = (to_fill(row, str(to_symbol(row.contract))) for row in rows)
+        since = instant.replace(microsecond=0)
+        return tuple(
+            sorted((fill for fill in fills if fill.at >= since), key=lambda f: (f.at, f.fill_id))
+        )
+
+    def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
+        """Return the last price of each symbol, with the instant at which it was made."""
+        return self._ask(lambda session: session.quotes(symbols))
+
+    def daily_bars(
+        self, symbols: Sequence[str], sessions: int, last_session: date, adjustment: Adjustment
+    ) -> Mapping[str, BarFrame]:
+        """Return up to `sessions` complete daily bars of each symbol.
+
+        Raises
+        ------
+        InputError
+            When the bars do not agree with the exchange's sessions, or the broker does not have
+            them with this adjustment.
+        """
+        if sessions < 1:
+            raise ContractError(f"daily_bars.sessions = {sessions!r}: expected at least 1")
+        show = what_to_show(adjustment)
+        now = self._ask(Session.now)
+        end = min(last_session, self._calendar.last_complete_session(now))
+        forming = len(self._calendar.sessions(end, day_of(now).date()))
+        length = duration(sessions + forming)
+        found = self._ask(
+            lambda session: session.bars(symbols, length, show), self._login.bars_secs
+        )
+        frames: dict[str, BarFrame] = {}
+        for symbol, rows in found.items():
+            complete = [row for row in rows if row.date <= end][-sessions:]
+            frame = to_frame(symbol, complete, adjustment, self._calendar)
+            if frame is not None:
+                frames[symbol] = frame
+        return frames
+
+    # ── Orders ─────────────────────────────────────────────────────────────────────────
+
+    def submit(self, order: OrderRequest) -> Submission:
+        """Hand in one order; a client id that the broker has already is refused here."""
+        with self._lock:
+            try:
+                known = self.find_order(order.client_id)
+                contract = self._ask(lambda session: session.contract(order.symbol))
+            except PlatformError as error:
+                return Submission(SubmitOutcome.DENIED, detail=error.message)
+            if known is not None:
+                return _rejected(
+                    f"Duplicate client id: order {known.broker_order_id} ({known.status.value}) "
+                    "has it. Nothing was sent."
+                )
+            if contract is None:
+                return _rejected(f"Interactive Brokers knows no US stock {order.symbol}.")
+            answer = self._handed_in(contract, order)
+            if answer.outcome is SubmitOutcome.UNRESOLVED:
+                self._doubtful[order.client_id] = monotonic()
+            return answer
+
+    def cancel(self, broker_order_id: str) -> None:
+        """Ask for a cancel and wait a moment for the order's end.
+
+        Raises
+        ------
+        BrokerAnswerError
+            When the account has no such order today, or another program placed it.
+        """
+        permanent = int(broker_order_id) if broker_order_id.isdigit() else 0
+        with self._lock:
+            order = self._ask(Session.open_orders).get(permanent)
+            if order is None:
+                if permanent not in self._ask(Session.trace).orders:
+                    raise BrokerAnswerError(
+                        f"The account has no order {broker_order_id} today; nothing was cancelled. "
+                        "The journal and the broker disagree: look for the order at the broker."
+                    )
+                return
+            if order.client != self._login.client_id:
+                raise BrokerAnswerError(
+                    f"Order {broker_order_id} was placed by client {order.client} and cannot be "
+                    f"cancelled by client {self._login.client_id}; it works on. Cancel it in TWS, "
+                    "or give this service the client id that it had.",
+                    symbol=order.symbol,
+                )
+            secs, number = self._login.cancel_secs, order.number
+            self._ask(lambda session: placing.cancel(session, permanent, number, secs))
+
+    # ── The connection ─────────────────────────────────────────────────────────────────
+
+    def _handed_in(self, contract: Any, order: OrderRequest) -> Submission:  # noqa: ANN401 (the library's)
+        client, secs = self._login.client_id, self._login.order_secs
+        limit = secs + self._login.query_secs
+        try:
+            return self._ask(
+                lambda session: placing.place(session, contract, order, client, secs), limit
+            )
+        except PlatformError as error:
+            return Submission(SubmitOutcome.UNRESOLVED, detail=error.message)
+
+    def _ask(
+        self, work: Callable[[Session], Coroutine[Any, Any, T]], secs: float | None = None
+    ) -> T:
+        """Do `work` on a sound connection and return its complete answer."""
+        limit = self._login.query_secs if secs is None else secs
+        with self._lock:
+            session = self._connected()
+            if session.inbox.line_lost:
+                raise TransientError(_LINE_LOST)
+            try:
+                answer = self._loop.run(work(session), limit)
+            except TimeoutError as error:
+                self._give_up()
+                raise _unreachable(f"did not answer within {limit:g} s") from error
+            except OSError as error:
+                self._give_up()
+                raise _unreachable(f"broke the connection ({error})") from error
+            except self._library.RequestError as error:
+                raise _refused(error.code, session.inbox.blotted(error.message)) from error
+            damaged, line_lost = session.inbox.damaged, session.inbox.line_lost
+            if damaged:
+                self._give_up()
+            if isinstance(answer, Submission):
+                return answer  # which says by itself what is known
+            if damaged:
+                raise _unreachable("sent something that cannot be read")
+            if line_lost:
+                raise TransientError(_LINE_LOST)
+            return answer
+
+    def _connected(self) -> Session:
+        if self._session is not None and self._session.is_alive:
+            return self._session
+        self._give_up()
+        for pause in _REJOIN_SECS:
+            try:
+                return self._opened()
+            except ClientIdTakenError:
+                sleep(pause)  # TWS may not have noticed yet that our last connection ended
+        return self._opened()
+
+    def _opened(self) -> Session:
+        limit = _CONNECT_STEPS * self._login.connect_secs
+        try:
+            self._session = self._loop.run(_opened(self._library, self._login), limit)
+        except TimeoutError as error:
+            raise _unreachable(f"let nobody in within {limit:g} s") from error
+        except self._library.RequestError as error:
+            raise _refused(error.code, error.message) from error
+        return self._session
+
+    def _give_up(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            self._loop.run(session.close(), _CLOSE_SECS)
+
+
+async def _opened(library: Any, login: IbkrLogin) -> Session:  # noqa: ANN401 (an untyped module)
+    session = Session(library, login)  # on the loop, where its events belong
+    try:
+        await session.open()
+    except BaseException:
+        await session.close()
+        raise
+    return session
+
+
+_LINE_LOST: Final = (
+    "TWS has lost its line to Interactive Brokers; nothing was sent. It reconnects by itself: run "
+    "the slot again, and look at TWS if this repeats."
+)
+
+
+def _rejected(detail: str) -> Submission:
+    return Submission(SubmitOutcome.REJECTED, detail=detail)
+
+
+def _unreachable(what: str) -> TransientError:
+    return TransientError(
+        f"TWS {what}; nothing is assumed about what was asked for. The next call connects again: "
+        "run the slot again, and look at TWS if this repeats."
+    )
+
+
+def _refused(code: int, text: str) -> PlatformError:
+    words = f"Interactive Brokers refused a request: {text} (code {code}); nothing was sent."
+    if code in _PASSING:
+        return TransientError(f"{words} Run the slot again.")
+    return BrokerAnswerError(f"{words} Look the code up in the broker's list and put it right.")

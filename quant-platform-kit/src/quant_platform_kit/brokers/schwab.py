@@ -1,0 +1,251 @@
+"""Charles Schwab through its Trader API, by `schwab-py`.
+
+Schwab keeps no client id with an order. What was sent is therefore remembered on our side before
+it is sent (`TagMemory`), and an order whose answer was lost is found again by its own facts among
+the orders that were not there before; when two could be it, nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from quant_platform_kit.brokers._schwab_bars import Dividends, Span
+from quant_platform_kit.brokers._schwab_desk import OrderDesk
+from quant_platform_kit.brokers._schwab_finder import Finder
+from quant_platform_kit.brokers._schwab_orders import theirs
+from quant_platform_kit.brokers._schwab_rows import money, positions, quote, reading
+from quant_platform_kit.brokers._schwab_session import SchwabLogin, SchwabSession
+from quant_platform_kit.brokers._schwab_tags import (
+    InMemoryTags,
+    TagFile,
+    TagMemory,
+)
+from quant_platform_kit.brokers._schwab_tokens import TokenFile, TokenStore
+from quant_platform_kit.contracts import (
+    Account,
+    Adjustment,
+    BrokerOrder,
+    Environment,
+    Fill,
+    OrderRequest,
+    Position,
+    Quote,
+    Submission,
+    TradingRules,
+)
+from quant_platform_kit.errors import (
+    BrokerAnswerError,
+    ContractError,
+    PlatformError,
+    SettingsError,
+)
+from quant_platform_kit.market import Clock, ExchangeCalendar, xnys
+
+if TYPE_CHECKING:
+    from quant_platform_kit.market import BarFrame
+
+_RULES: Final = TradingRules()  # whole shares, no commission on US stocks
+
+__all__ = [
+    "InMemoryTags",
+    "SchwabBroker",
+    "SchwabLogin",
+    "TagFile",
+    "TokenFile",
+    "connect",
+]
+
+
+def connect(
+    login: SchwabLogin, *, token_path: str, tags_path: str, dividends: Dividends | None = None
+) -> SchwabBroker:
+    """Connect with a token file and a file of tags; for a process of its own."""
+    return SchwabBroker(
+        login, TokenFile(Path(token_path)), TagFile(Path(tags_path)), dividends=dividends
+    )
+
+
+class SchwabBroker:
+    """One account at Schwab; implements `Broker`. Use it from one thread at a time.
+
+    Parameters
+    ----------
+    login : SchwabLogin
+    tokens : TokenStore
+    tags : TagMemory, optional
+        What was sent; one that ends with the process when absent.
+    dividends : Dividends, optional
+        Needed for total-return bars: Schwab's own are adjusted for splits alone.
+    clock : Clock, optional
+        Schwab's own, as its answers tell it, when absent.
+    calendar : ExchangeCalendar, optional
+
+    Raises
+    ------
+    SettingsError
+        When the token opens another account than the one that was named.
+    TransientError
+        When Schwab does not answer.
+    """
+
+    def __init__(
+        self,
+        login: SchwabLogin,
+        tokens: TokenStore,
+        tags: TagMemory | None = None,
+        *,
+        dividends: Dividends | None = None,
+        clock: Clock | None = None,
+        calendar: ExchangeCalendar | None = None,
+    ) -> None:
+        self._login = login
+        self._session = SchwabSession(login, tokens)
+        self._dividends = dividends
+        self._clock = self._session.server_clock if clock is None else clock
+        self._calendar = xnys() if calendar is None else calendar
+        try:
+            self._hash = self._find_account()
+        except PlatformError:
+            self.close()
+            raise
+        memory = InMemoryTags() if tags is None else tags
+        finder = Finder(memory, self._clock, login.settle_secs)
+        self._desk = OrderDesk(self._session, self._hash, finder, self._clock)
+
+    @property
+    def environment(self) -> Environment:
+        """LIVE at Schwab, SIMULATED elsewhere."""
+        return self._login.environment
+
+    @property
+    def rules(self) -> TradingRules:
+        """Whole shares, without commission."""
+        return _RULES
+
+    def health(self) -> tuple[str, ...]:
+        """Return what a human has to do soon; nothing when all is well."""
+        return self._session.alerts()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    # ── The account ────────────────────────────────────────────────────────────────────
+
+    def account(self) -> Account:
+        """Return the account's money, without what the broker would lend."""
+        shown = self._account_json()
+        with reading("the account's money"):
+            return money(shown, self._login.account_id, self.environment)
+
+    def positions(self) -> tuple[Position, ...]:
+        """Return the holdings; the account's own market value proves that none is missing.
+
+        Only shares and funds: other kinds of holding are never ours.
+        """
+        shown = self._account_json()
+        with reading("the positions"):
+            return positions(shown)
+
+    # ── Orders ─────────────────────────────────────────────────────────────────────────
+
+    def open_orders(self) -> tuple[BrokerOrder, ...]:
+        """Return the working orders of the last 60 days, in order of submission."""
+        return self._desk.open_orders()
+
+    def find_order(self, client_id: str) -> BrokerOrder | None:
+        """Return the order that was sent under this client id.
+
+        One whose answer was lost is looked for until `SchwabLogin.settle_secs` after it was sent;
+        from then on it is known that Schwab does not have it.
+
+        Raises
+        ------
+        BrokerAnswerError
+            When several orders could be it.
+        """
+        return self._desk.find(client_id)
+
+    def fills_since(self, instant: datetime) -> tuple[Fill, ...]:
+        """Return the executions at or after `instant`; Schwab tells seconds."""
+        return self._desk.fills_since(instant)
+
+    def submit(self, order: OrderRequest) -> Submission:
+        """Hand in one order; at most one of a type works in a symbol, so that it can be found."""
+        return self._desk.submit(order)
+
+    def replace(self, broker_order_id: str, order: OrderRequest) -> Submission:
+        """Put another order in the place of a working one; it has an id of its own."""
+        return self._desk.replace(broker_order_id, order)
+
+    def cancel(self, broker_order_id: str) -> None:
+        """Ask for a cancel; a refusal is no error, the order's state tells.
+
+        Raises
+        ------
+        BrokerAnswerError
+            When the account has no such order.
+        """
+        self._desk.cancel(broker_order_id)
+
+    # ── Prices ─────────────────────────────────────────────────────────────────────────
+
+    def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
+        """Return the last trade of each symbol, at the time it was made."""
+        if not symbols:
+            return {}
+        asked = [theirs(symbol) for symbol in symbols]
+        answer = self._session.query("quotes", lambda client: client.get_quotes(asked))
+        with reading("quotes"):
+            found = {symbol: answer.get(theirs(symbol)) for symbol in symbols}
+            return {
+                symbol: quote(symbol, shown["quote"])
+                for symbol, shown in found.items()
+                if shown is not None and shown["quote"].get("lastPrice")
+            }
+
+    def daily_bars(
+        self, symbols: Sequence[str], sessions: int, last_session: date, adjustment: Adjustment
+    ) -> Mapping[str, BarFrame]:
+        """Return complete daily bars; a bar missing between two others raises `InputError`."""
+        if sessions < 1:
+            raise ContractError(f"daily_bars.sessions = {sessions!r}: expected at least 1")
+        end = min(last_session, self._calendar.last_complete_session(self._clock.now()))
+        span = Span.ending(end, sessions, self._calendar)
+        bars: dict[str, BarFrame] = {}
+        for symbol in symbols:
+            answer = self._session.query(f"bars of {symbol}", span.request(theirs(symbol)))
+            frame = span.frame(symbol, answer, adjustment, self._dividends)
+            if frame is not None:
+                bars[symbol] = frame
+        return bars
+
+    # ── Private ────────────────────────────────────────────────────────────────────────
+
+    def _find_account(self) -> str:
+        rows = self._session.query("accounts", lambda client: client.get_account_numbers())
+        with reading("accounts"):
+            hashes = {str(row["accountNumber"]): str(row["hashValue"]) for row in rows}
+        if self._login.account_id not in hashes:
+            raise SettingsError(
+                f"The Schwab login opens {len(hashes)} account(s), and not the one that is "
+                "configured; nothing was sent. Correct QPK_ACCOUNT_ID, or log in to Schwab again "
+                "and tick that account."
+            )
+        return hashes[self._login.account_id]
+
+    def _account_json(self) -> Mapping[str, Any]:
+        answer = self._session.query(
+            "the account", lambda client: client.get_account(self._hash, fields=["positions"])
+        )
+        with reading("the account"):
+            shown: Mapping[str, Any] = answer["securitiesAccount"]
+            if str(shown["accountNumber"]) != self._login.account_id:
+                raise BrokerAnswerError(
+                    "Schwab answered for another account than the one that was asked for; nothing "
+                    "is assumed about either and nothing was sent. Run again."
+                )
+            return shown
