@@ -137,7 +137,7 @@ def _check_movements(account: TrialAccount) -> None:
 def _check_fills(account: TrialAccount) -> None:
     journal, sent = account.journal(), account.far.submitted.keys()
     filled = filled_by_order(account)
-    unknown = sent - journal.known(list(sent))
+    unknown = sent - {order.client_id for order in journal.of(sent)}
     require(not unknown, "every order is in the journal before it is sent", unknown)
     booked: dict[str, Decimal] = {}
     with account.store.begin() as connection:

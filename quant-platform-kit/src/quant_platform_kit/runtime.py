@@ -240,11 +240,7 @@ def open_runtime(settings: Settings) -> Runtime:
         calendar=calendar,
         outbox=Outbox(store, settings.notify_urls, clock),
         languages=settings.languages,
-        policy=CapitalPolicy(
-            settings.cash_floor_usd,
-            settings.capital_limit_usd,
-            # Lots chosen together wait for their proof and their speed.
-        ),
+        policy=CapitalPolicy(settings.cash_floor_usd, settings.capital_limit_usd),
         limits=limits,
         replay=_Replay(clock),
         fill_deadline_secs=settings.fill_deadline_secs,

@@ -254,8 +254,9 @@ def test_an_order_is_found_by_the_beginning_of_its_id_or_by_the_brokers(
 
 def test_only_our_orders_are_known(journal: Journal, write: Write) -> None:
     order = write()
-    assert journal.known([order.client_id, "by-hand"]) == {order.client_id}
-    assert journal.known([]) == frozenset()
+    (known,) = journal.of([order.client_id, "by-hand"])
+    assert known.client_id == order.client_id
+    assert journal.of([]) == ()
 
 
 def test_a_line_adds_up_the_fills_of_its_order(journal: Journal, write: Write, book: Book) -> None:

@@ -221,6 +221,12 @@ def test_a_lot_that_gains_less_than_a_dollar_is_taken_too(*, exact: bool) -> Non
     assert choose([small, large], Decimal("0.49"), exact=exact) == []
 
 
+def test_a_cheap_lot_is_not_taken_for_a_free_one() -> None:
+    cheap = Candidate(0, Decimal(1), Decimal("0.5"))
+    better = Candidate(1, Decimal(9), Decimal(3))
+    assert choose([cheap, better], Decimal(3), exact=False) == [better]
+
+
 def test_ten_wishes_are_weighed_exactly_and_eleven_are_not(
     plan: Planner, quantities: Quantities
 ) -> None:
@@ -307,7 +313,8 @@ def test_an_order_of_ours_that_has_ended_is_neither_shares_nor_cash(
     ended = order_in("AAA", side=side, quantity=5, status=status)
     other = order_in("BBB", side=side, quantity=5, status=status, client_id="other")
     made = plan(
-        {"AAA": 1},
+        {"AAA": 200},
+        mode=TargetMode.VALUE,
         managed=("AAA", "BBB"),
         prices={"AAA": 10, "BBB": 10},
         positions={"AAA": 5, "BBB": 0},

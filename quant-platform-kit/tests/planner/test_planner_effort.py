@@ -60,6 +60,12 @@ def test_what_a_purchase_leaves_that_does_not_fit_is_not_handed_out_one_by_one()
     assert effort(book, 1_100_000) < 100
 
 
+def test_when_the_neediest_cannot_be_served_the_others_share_at_a_level_again() -> None:
+    # The second of four large lots comes first and does not fit; 494,000 USD are left for others.
+    book = [(2_400_000, 600_000, 4), (500_000, 1, 500_000), (499_000, 1, 499_000)]
+    assert effort(book, 1_100_000) < 100
+
+
 usd = st.integers(1, 100_000).map(lambda cents: Decimal(cents) / 100)
 
 

@@ -17,6 +17,7 @@ from quant_platform_kit.planner._steady import (
     Book,
     _ask,
     _candidates,
+    _fill,
     _first_base,
     _is_still,
     _spare_lots,
@@ -237,6 +238,21 @@ def test_a_spare_lot_must_bring_more_than_its_sale_costs(fee: str, spare: set[in
     assert found.keys() == spare
     sold = Wish(Decimal(-1), None, ReasonCode.AT_TARGET)
     assert not _spare_lots(made.lines, [Decimal(13), Decimal(12)], [sold] * 2, made.terms(BASE))
+
+
+@pytest.mark.parametrize(
+    ("before", "wish", "after"),
+    [(10, 4, 10), (10, 5, 15), (12, 4, 16), (12, 2, 10), (10, -4, 10), (10, -5, 5), (10, 0, 10)],
+)
+def test_what_comes_to_less_than_the_smallest_order_is_not_filled(
+    before: int, wish: int, after: int
+) -> None:
+    rules = TradingRules(minimum_notional_usd=Decimal(50))
+    made = book({"AAA": ("0.3", "10")}, rules=rules)
+    asks = [Wish(Decimal(wish), None, ReasonCode.AT_TARGET)]
+    assert _fill(made, [Decimal(before)], asks) == [after]
+    every = book({"AAA": ("0.3", "10")})
+    assert _fill(every, [Decimal(before)], asks) == [before + wish]
 
 
 def test_where_nothing_moves_the_whole_capital_is_sized_for() -> None:

@@ -29,12 +29,13 @@ from quant_platform_kit.errors import (
     StopAndTell,
     TransientError,
 )
-from quant_platform_kit.market import xnys
+from quant_platform_kit.market import SimulatedClock, xnys
 from quant_platform_kit.simulators import SimulatorControl, WireFault
 
 pytest.importorskip("quant_platform_kit.brokers.schwab")
 
 from quant_platform_kit.brokers._schwab_bars import Span
+from quant_platform_kit.brokers._schwab_finder import Finder
 from quant_platform_kit.brokers._schwab_orders import (
     broker_order,
     fills,
@@ -43,7 +44,7 @@ from quant_platform_kit.brokers._schwab_orders import (
     specification,
 )
 from quant_platform_kit.brokers._schwab_rows import money, positions
-from quant_platform_kit.brokers._schwab_tags import Fate, SentOrder, TagFile
+from quant_platform_kit.brokers._schwab_tags import Fate, InMemoryTags, SentOrder, TagFile
 
 Connect = Callable[..., Any]
 Json = dict[str, Any]
@@ -233,6 +234,25 @@ def test_an_order_by_hand_is_not_taken_for_one_that_was_proved_lost(
     schwab_control.trade("AAA", Side.BUY, Decimal(10))
     assert broker.find_order("ours") is None
     assert [fill.client_id for fill in broker.fills_since(AT)] == [None]
+
+
+def test_an_order_that_is_one_of_ours_already_is_not_taken_for_another() -> None:
+    tags = InMemoryTags()
+    theirs = replace(SENT, request=replace(ASKED, client_id="other"))
+    tags.note(replace(theirs, fate=Fate.BOUND, order_id="2"))
+    finder = Finder(tags, SimulatedClock(AT), settle_secs=1)
+    assert finder.match(SENT, [shown()]) is None
+    assert finder.client_ids([shown()]) == {"2": "other"}
+
+
+def test_an_execution_within_the_second_that_is_asked_for_is_listed(
+    connect_schwab: Connect, schwab_control: SimulatorControl
+) -> None:
+    broker = connect_schwab()
+    schwab_control.sleep(0.7)
+    broker.submit(OrderRequest("ours", "AAA", Side.BUY, Decimal(10)))
+    assert len(broker.fills_since(AT + timedelta(seconds=0.4))) == 1
+    assert broker.fills_since(AT + timedelta(seconds=1)) == ()
 
 
 # ── The file of what was sent ──────────────────────────────────────────────────────────

@@ -133,9 +133,12 @@ def test_a_token_that_cannot_be_stored_is_used_and_told_of(
 
     tokens = TokenFile(token_path)
     monkeypatch.setattr(TokenFile, "write", lambda _, document: full(document))
+    store(token_path, left_secs=60)
     broker = connect_schwab(tokens=tokens)
-    schwab_control.fault(WireFault.AUTH_EXPIRED, nth=1)
-    assert broker.positions() == ()
+    for _ in range(2):  # what the disk has is not taken for news
+        schwab_control.fault(WireFault.AUTH_EXPIRED, nth=1)
+        assert broker.positions() == ()
+    assert refreshes(schwab_control) == 3
     assert access(token_path) == "simulated-access-0"
     (alert,) = broker.health()
     assert "could not be stored (No space left on device)" in alert
@@ -200,3 +203,11 @@ def test_an_account_that_the_login_does_not_open_stops_the_start(connect_schwab:
 def test_secrets_are_not_shown() -> None:
     login = SchwabLogin(app_key="shy", app_secret="hush", account_id="1234")  # noqa: S106
     assert not {"shy", "hush", "1234"} & set(re.findall(r"\w+", repr(login)))
+
+
+def test_the_sdk_with_another_http_library_is_refused(
+    connect_schwab: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quant_platform_kit.brokers._schwab_session.OAuth2Client", object)
+    with pytest.raises(SettingsError, match="Uninstall httpx2"):
+        connect_schwab()

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from http.client import HTTPConnection
 from pathlib import Path
 from select import select
 
@@ -24,7 +25,6 @@ from quant_platform_kit.simulators import (
     HostOptions,
     SimulatorControl,
     SimulatorProcess,
-    WireFault,
 )
 
 Launch = Callable[[str], SimulatorProcess]
@@ -128,12 +128,12 @@ def test_an_unplugged_simulator_refuses_connections_and_keeps_its_control_port(
 
 
 def test_a_connection_that_is_dropped_is_reset(launch: Launch, control: SimulatorControl) -> None:
-    with socket.create_connection(("127.0.0.1", launch("schwab").port), timeout=5) as client:
-        client.sendall(b"GET /")  # a request that never ends
-        control.fault(WireFault.NO_ANSWER)
+    with closing(HTTPConnection("127.0.0.1", launch("schwab").port, timeout=5)) as client:
+        client.request("GET", "/")
+        assert client.getresponse().read()
         control.drop()
         with pytest.raises(ConnectionResetError):
-            client.recv(1024)
+            client.sock.recv(1024)
 
 
 @pytest.fixture

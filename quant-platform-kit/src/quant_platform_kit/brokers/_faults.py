@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
 from quant_platform_kit.errors import ContractError
 
@@ -86,28 +86,49 @@ class FaultSwitch:
             )
 
 
-class Faults:
-    """The switches of one simulated broker, and how often each had its occasion.
+class Switch(Protocol):
+    """What every kind of switch has: its turn."""
+
+    @property
+    def nth(self) -> int | None:
+        """The occasion on which it strikes, counted from 1; every one when None."""
+
+
+S = TypeVar("S", bound=Switch)
+
+
+class Switchboard(Generic[S]):
+    """Switches of one kind, and how often each had its occasion.
 
     Tests keep the object and change the plan while the broker runs.
     """
 
     __slots__ = ("_counts", "_switches")
 
-    def __init__(self, *switches: FaultSwitch) -> None:
+    def __init__(self, *switches: S) -> None:
         self.set(*switches)
 
-    def set(self, *switches: FaultSwitch) -> None:
+    def set(self, *switches: S) -> None:
         """Replace the plan by `switches`, counting from the beginning; none clears it."""
         self._switches = switches
         self._counts = [0] * len(switches)
 
-    def strike(self, faults: Collection[Fault], symbol: str | None = None) -> FaultSwitch | None:
-        """Count one occasion for `faults` and return the first switch that strikes, if any."""
-        struck: FaultSwitch | None = None
+    def first(self, meant: Callable[[S], bool]) -> S | None:
+        """Count one occasion of every switch that is meant; return the first that strikes."""
+        struck: S | None = None
         for index, switch in enumerate(self._switches):
-            if switch.fault in faults and switch.symbol in (None, symbol):
+            if meant(switch):
                 self._counts[index] += 1
                 if struck is None and switch.nth in (None, self._counts[index]):
                     struck = switch
         return struck
+
+
+class Faults(Switchboard[FaultSwitch]):
+    """The switches of one simulated broker."""
+
+    __slots__ = ()
+
+    def strike(self, faults: Collection[Fault], symbol: str | None = None) -> FaultSwitch | None:
+        """Count one occasion for `faults` and return the first switch that strikes, if any."""
+        return self.first(lambda switch: switch.fault in faults and switch.symbol in (None, symbol))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ import httpx
 
 from quant_platform_kit.brokers._schwab_tokens import TokenStore
 from quant_platform_kit.contracts import Environment
-from quant_platform_kit.errors import BrokerAnswerError, ReasonCode, TransientError
+from quant_platform_kit.errors import BrokerAnswerError, ReasonCode, SettingsError, TransientError
 from quant_platform_kit.market import Clock, SystemClock
 
 with warnings.catch_warnings():
@@ -117,6 +117,11 @@ class SchwabSession:
     """
 
     def __init__(self, login: SchwabLogin, tokens: TokenStore, clock: Clock | None = None) -> None:
+        if not issubclass(OAuth2Client, httpx.Client):
+            raise SettingsError(
+                "The package httpx2 is installed: the Schwab client then uses it instead of httpx, "
+                "and its errors would not be understood. Uninstall httpx2; nothing was sent."
+            )
         self._tokens = tokens
         self._clock = SystemClock() if clock is None else clock
         self.server_clock = ServerClock(self._clock)
@@ -240,10 +245,14 @@ class SchwabSession:
                     self._refresh()
 
     def _adopt_stored(self) -> None:
-        """Take over what another process, or a login, has stored meanwhile."""
+        """Take over what another process, or a login, has stored meanwhile.
+
+        Only what is not older: where storing failed, the token in memory is the better one.
+        """
         document = self._tokens.read()
-        if document["token"]["access_token"] != self._session.token["access_token"]:
-            self._session.token = document["token"]
+        stored, present = document["token"], self._session.token
+        if stored["access_token"] != present["access_token"] and _end(stored) >= _end(present):
+            self._session.token = stored
             self._created_secs = int(document["creation_timestamp"])
 
     def _refresh(self) -> None:
@@ -263,6 +272,10 @@ class SchwabSession:
             self._unkept = ""
         except OSError as error:  # the token in memory is good: trading goes on
             self._unkept = error.strerror or type(error).__name__
+
+
+def _end(token: Mapping[str, Any]) -> int:
+    return int(token.get("expires_at") or 0)
 
 
 class Elsewhere(httpx.HTTPTransport):

@@ -9,14 +9,14 @@ Import it from the main thread: the library's events want an event loop there.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from quant_platform_kit.brokers import _ibkr_placing as placing
+from quant_platform_kit.brokers._ibkr_line import Line
 from quant_platform_kit.brokers._ibkr_rows import (
     day_of,
     duration,
@@ -27,8 +27,7 @@ from quant_platform_kit.brokers._ibkr_rows import (
     to_symbol,
     what_to_show,
 )
-from quant_platform_kit.brokers._ibkr_sdk import LoopThread, load_library
-from quant_platform_kit.brokers._ibkr_session import ClientIdTakenError, IbkrLogin, Session
+from quant_platform_kit.brokers._ibkr_session import IbkrLogin, Session
 from quant_platform_kit.contracts import (
     Account,
     Adjustment,
@@ -47,7 +46,6 @@ from quant_platform_kit.errors import (
     BrokerAnswerError,
     ContractError,
     PlatformError,
-    TransientError,
 )
 from quant_platform_kit.market import ExchangeCalendar, xnys
 
@@ -56,18 +54,12 @@ if TYPE_CHECKING:
 
 __all__ = ["RULES", "IbkrBroker", "IbkrLogin", "connect"]
 
-T = TypeVar("T")
-
 RULES: Final = TradingRules(
     fees=FeeModel(per_share_usd=Decimal("0.005"), minimum_usd=Decimal("1.00")),
 )
 """Whole shares, and the broker's fixed prices for US stocks."""
 
 _PAPER_PREFIX: Final = "D"  # DU for a person's paper account, DF for an adviser's
-_CLOSE_SECS: Final = 2.0
-_CONNECT_STEPS: Final = 4  # socket, greeting, what the library reads first, executions
-_REJOIN_SECS: Final = (0.1, 0.4, 1.0)
-_PASSING: Final = frozenset({100, 162, 165, 320, 366, 420, 504, 10197})
 
 
 def connect(login: IbkrLogin) -> IbkrBroker:
@@ -105,12 +97,9 @@ class IbkrBroker:
         self._login = login
         self._rules = rules
         self._calendar = xnys() if calendar is None else calendar
-        self._library = load_library()
-        self._loop = LoopThread.shared()
-        self._lock = threading.RLock()
-        self._session: Session | None = None
+        self._line = Line(login)
         self._doubtful: dict[str, float] = {}  # when an order of unknown fate was sent
-        self._account_id = self._connected().account
+        self._account_id = self._line.connected().account
 
     # ── What it is ─────────────────────────────────────────────────────────────────────
 
@@ -127,23 +116,17 @@ class IbkrBroker:
 
     def health(self) -> tuple[str, ...]:
         """Return what an operator should look at; empty when all is well."""
-        session = self._session
-        if session is None or not session.is_alive:
-            return ("There is no connection to TWS; the next call makes one.",)
-        if session.inbox.line_lost:
-            return (_LINE_LOST,)
-        return ()
+        return self._line.health()
 
     def close(self) -> None:
         """Disconnect; a later call connects again."""
-        with self._lock:
-            self._give_up()
+        self._line.close()
 
     # ── Queries ────────────────────────────────────────────────────────────────────────
 
     def account(self) -> Account:
         """Return the account's money; what the broker lends is not usable."""
-        money = self._ask(Session.money)
+        money = self._line.ask(Session.money)
         return Account(
             account_id=self._account_id,
             environment=self.environment,
@@ -154,13 +137,13 @@ class IbkrBroker:
 
     def positions(self) -> tuple[Position, ...]:
         """Return every holding of US stocks, sorted by symbol."""
-        return to_positions(self._ask(Session.holdings), self._account_id)
+        return to_positions(self._line.ask(Session.holdings), self._account_id)
 
     def open_orders(self) -> tuple[BrokerOrder, ...]:
         """Return the account's working orders, whichever program placed them."""
-        with self._lock:
-            orders = self._ask(Session.open_orders)
-            day = self._ask(Session.day)
+        with self._line.lock:
+            orders = self._line.ask(Session.open_orders)
+            day = self._line.ask(Session.day)
         return tuple(to_order(order, order.filled, day) for order in orders.values())
 
     def find_order(self, client_id: str) -> BrokerOrder | None:
@@ -169,19 +152,19 @@ class IbkrBroker:
         An order of unknown fate counts as absent only some time after it was sent: it may still
         be on its way.
         """
-        with self._lock:
-            found = self._ask(lambda session: placing.find(session, client_id))
+        with self._line.lock:
+            found = self._line.ask(lambda session: placing.find(session, client_id))
             sent_at = self._doubtful.get(client_id)
             if found is None and sent_at is not None:
                 sleep(max(0.0, sent_at + self._login.settle_secs - monotonic()))
-                found = self._ask(lambda session: placing.find(session, client_id))
+                found = self._line.ask(lambda session: placing.find(session, client_id))
             self._doubtful.pop(client_id, None)
             return found
 
     def fills_since(self, instant: datetime) -> tuple[Fill, ...]:
         """Return today's executions at or after `instant`, to the second, with their fees."""
         secs = self._login.commission_secs
-        rows = self._ask(lambda session: session.executions(secs))
+        rows = self._line.ask(lambda session: session.executions(secs))
         fills = (to_fill(row, str(to_symbol(row.contract))) for row in rows)
         since = instant.replace(microsecond=0)
         return tuple(
@@ -190,7 +173,7 @@ class IbkrBroker:
 
     def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
         """Return the last price of each symbol, with the instant at which it was made."""
-        return self._ask(lambda session: session.quotes(symbols))
+        return self._line.ask(lambda session: session.quotes(symbols))
 
     def daily_bars(
         self, symbols: Sequence[str], sessions: int, last_session: date, adjustment: Adjustment
@@ -206,11 +189,11 @@ class IbkrBroker:
         if sessions < 1:
             raise ContractError(f"daily_bars.sessions = {sessions!r}: expected at least 1")
         show = what_to_show(adjustment)
-        now = self._ask(Session.now)
+        now = self._line.ask(Session.now)
         end = min(last_session, self._calendar.last_complete_session(now))
         forming = len(self._calendar.sessions(end, day_of(now).date()))
         length = duration(sessions + forming)
-        found = self._ask(
+        found = self._line.ask(
             lambda session: session.bars(symbols, length, show), self._login.bars_secs
         )
         frames: dict[str, BarFrame] = {}
@@ -225,10 +208,10 @@ class IbkrBroker:
 
     def submit(self, order: OrderRequest) -> Submission:
         """Hand in one order; a client id that the broker has already is refused here."""
-        with self._lock:
+        with self._line.lock:
             try:
                 known = self.find_order(order.client_id)
-                contract = self._ask(lambda session: session.contract(order.symbol))
+                contract = self._line.ask(lambda session: session.contract(order.symbol))
             except PlatformError as error:
                 return Submission(SubmitOutcome.DENIED, detail=error.message)
             if known is not None:
@@ -252,10 +235,10 @@ class IbkrBroker:
             When the account has no such order today, or another program placed it.
         """
         permanent = int(broker_order_id) if broker_order_id.isdigit() else 0
-        with self._lock:
-            order = self._ask(Session.open_orders).get(permanent)
+        with self._line.lock:
+            order = self._line.ask(Session.open_orders).get(permanent)
             if order is None:
-                if permanent not in self._ask(Session.trace).orders:
+                if permanent not in self._line.ask(Session.trace).orders:
                     raise BrokerAnswerError(
                         f"The account has no order {broker_order_id} today; nothing was cancelled. "
                         "The journal and the broker disagree: look for the order at the broker."
@@ -269,106 +252,18 @@ class IbkrBroker:
                     symbol=order.symbol,
                 )
             secs, number = self._login.cancel_secs, order.number
-            self._ask(lambda session: placing.cancel(session, permanent, number, secs))
-
-    # ── The connection ─────────────────────────────────────────────────────────────────
+            self._line.ask(lambda session: placing.cancel(session, permanent, number, secs))
 
     def _handed_in(self, contract: Any, order: OrderRequest) -> Submission:  # noqa: ANN401 (the library's)
         client, secs = self._login.client_id, self._login.order_secs
         limit = secs + self._login.query_secs
         try:
-            return self._ask(
+            return self._line.ask(
                 lambda session: placing.place(session, contract, order, client, secs), limit
             )
         except PlatformError as error:
             return Submission(SubmitOutcome.UNRESOLVED, detail=error.message)
 
-    def _ask(
-        self, work: Callable[[Session], Coroutine[Any, Any, T]], secs: float | None = None
-    ) -> T:
-        """Do `work` on a sound connection and return its complete answer."""
-        limit = self._login.query_secs if secs is None else secs
-        with self._lock:
-            session = self._connected()
-            if session.inbox.line_lost:
-                raise TransientError(_LINE_LOST)
-            try:
-                answer = self._loop.run(work(session), limit)
-            except TimeoutError as error:
-                self._give_up()
-                raise _unreachable(f"did not answer within {limit:g} s") from error
-            except OSError as error:
-                self._give_up()
-                raise _unreachable(f"broke the connection ({error})") from error
-            except self._library.RequestError as error:
-                raise _refused(error.code, session.inbox.blotted(error.message)) from error
-            damaged, line_lost = session.inbox.damaged, session.inbox.line_lost
-            if damaged:
-                self._give_up()
-            if isinstance(answer, Submission):
-                return answer  # which says by itself what is known
-            if damaged:
-                raise _unreachable("sent something that cannot be read")
-            if line_lost:
-                raise TransientError(_LINE_LOST)
-            return answer
-
-    def _connected(self) -> Session:
-        if self._session is not None and self._session.is_alive:
-            return self._session
-        self._give_up()
-        for pause in _REJOIN_SECS:
-            try:
-                return self._opened()
-            except ClientIdTakenError:
-                sleep(pause)  # TWS may not have noticed yet that our last connection ended
-        return self._opened()
-
-    def _opened(self) -> Session:
-        limit = _CONNECT_STEPS * self._login.connect_secs
-        try:
-            self._session = self._loop.run(_opened(self._library, self._login), limit)
-        except TimeoutError as error:
-            raise _unreachable(f"let nobody in within {limit:g} s") from error
-        except self._library.RequestError as error:
-            raise _refused(error.code, error.message) from error
-        return self._session
-
-    def _give_up(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            self._loop.run(session.close(), _CLOSE_SECS)
-
-
-async def _opened(library: Any, login: IbkrLogin) -> Session:  # noqa: ANN401 (an untyped module)
-    session = Session(library, login)  # on the loop, where its events belong
-    try:
-        await session.open()
-    except BaseException:
-        await session.close()
-        raise
-    return session
-
-
-_LINE_LOST: Final = (
-    "TWS has lost its line to Interactive Brokers; nothing was sent. It reconnects by itself: run "
-    "the slot again, and look at TWS if this repeats."
-)
-
 
 def _rejected(detail: str) -> Submission:
     return Submission(SubmitOutcome.REJECTED, detail=detail)
-
-
-def _unreachable(what: str) -> TransientError:
-    return TransientError(
-        f"TWS {what}; nothing is assumed about what was asked for. The next call connects again: "
-        "run the slot again, and look at TWS if this repeats."
-    )
-
-
-def _refused(code: int, text: str) -> PlatformError:
-    words = f"Interactive Brokers refused a request: {text} (code {code}); nothing was sent."
-    if code in _PASSING:
-        return TransientError(f"{words} Run the slot again.")
-    return BrokerAnswerError(f"{words} Look the code up in the broker's list and put it right.")

@@ -52,10 +52,6 @@ def open_desk(parts: Parts, run_key: str) -> Desk:
 
 
 def _book(journal: Journal, ledger: Ledger, run_key: str, executions: Sequence[Fill]) -> None:
-    legs = {
-        order.client_id: order.leg
-        for fill in executions
-        if fill.client_id is not None
-        for order in journal.find(fill.client_id)
-    }
+    named = {fill.client_id for fill in executions if fill.client_id is not None}
+    legs = {order.client_id: order.leg for order in journal.of(named)}
     ledger.book(executions, legs, run_key=run_key)

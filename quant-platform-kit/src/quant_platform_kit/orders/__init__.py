@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from quant_platform_kit.orders._execute import Desk, cancel, recover, send, settle
-from quant_platform_kit.orders._journal import Draft, Journal, JournalOrder, client_id
+from quant_platform_kit.orders._journal import Journal
 from quant_platform_kit.orders._protect import Ask, Holding, Protected, Protections, protect, watch
+from quant_platform_kit.orders._rows import Draft, JournalOrder, client_id
 
 __all__ = [
     "Ask",

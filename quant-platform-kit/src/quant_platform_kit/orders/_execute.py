@@ -18,7 +18,8 @@ from quant_platform_kit.contracts import (
 )
 from quant_platform_kit.errors import BrokerAnswerError, ReasonCode
 from quant_platform_kit.market import Clock
-from quant_platform_kit.orders._journal import Draft, Journal, JournalOrder
+from quant_platform_kit.orders._journal import Journal
+from quant_platform_kit.orders._rows import Draft, JournalOrder
 
 _POLL_SECS = 1.0
 _CANCEL_SECS = 10.0  # until a cancel that was asked for is confirmed
@@ -247,20 +248,24 @@ def _as_recorded(desk: Desk, orders: Sequence[JournalOrder]) -> tuple[JournalOrd
 def _book_late_fills(desk: Desk) -> None:
     """Book what was executed of orders that had ended for the journal."""
     executions = desk.broker.fills_since(desk.clock.now() - _LATE)
-    ours = desk.journal.known([f.client_id for f in executions if f.client_id is not None])
+    named = {fill.client_id for fill in executions if fill.client_id is not None}
+    ours = {order.client_id for order in desk.journal.of(named)}
     _book(desk, [fill for fill in executions if fill.client_id in ours])
 
 
 def _book(desk: Desk, executions: Sequence[Fill]) -> None:
-    """Book what is new of `executions`; none is lost, also where they are too many."""
+    """Book what is new of `executions`, all of our orders; none is lost, nor where too many."""
     desk.book_fills(executions)
-    for client_id in sorted({fill.client_id for fill in executions if fill.client_id}):
-        booked, order = desk.journal.booked_quantity(client_id), desk.journal.get(client_id)
-        if booked > order.quantity:
+    named = {fill.client_id for fill in executions if fill.client_id is not None}
+    booked = desk.journal.booked_quantities(named)
+    for order in desk.journal.of(named):
+        shares = booked[order.client_id]
+        if shares > order.quantity:
             raise BrokerAnswerError(
-                f"The broker reports {booked:f} {order.symbol} executed for the order {client_id}, "
-                f"which was for {order.quantity:f}. All of it is booked and nothing more was sent. "
-                "Compare the order's executions with the broker's statement.",
+                f"The broker reports {shares:f} {order.symbol} executed for the order "
+                f"{order.client_id}, which was for {order.quantity:f}. All of it is booked and "
+                "nothing more was sent. Compare the order's executions with the broker's "
+                "statement.",
                 symbol=order.symbol,
             )
 

@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, and_, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, or_, select, update
 
 from quant_platform_kit.contracts import (
     EvidenceKind,
     Fact,
     Leg,
     OrderLine,
-    OrderRequest,
     OrderStatus,
-    OrderTerms,
-    OrderType,
     Purpose,
     Side,
     TimeInForce,
     Verdict,
     canonical,
-    decode,
 )
 from quant_platform_kit.errors import BrokerAnswerError, ContractError, ReasonCode
 from quant_platform_kit.market import Clock
+from quant_platform_kit.orders._rows import (
+    Booked,
+    Draft,
+    JournalOrder,
+    Purchase,
+    line_of,
+    order_of,
+    row_of,
+)
 from quant_platform_kit.orders._states import after, open_to
 from quant_platform_kit.store import Store, attest, attest_once, fills, orders
 
@@ -45,85 +46,11 @@ _SUBMITTING = (
 )
 _FINAL = tuple(status.value for status in OrderStatus if status.is_final)
 _OPEN_TO = {news: [state.value for state in open_to(news)] for news in OrderStatus}
-_AT_MARKET: Final = OrderTerms()
 _RESTS = and_(
     orders.c.status == OrderStatus.SUBMITTED.value,
     orders.c.time_in_force == TimeInForce.GTC.value,
 )
 _SENT = orders.c.sent_at.is_not(None)
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """An order that is meant: its leg, what it is for, and at which price it trades.
-
-    `parent_client_id` is the order whose purchase it protects.
-    """
-
-    leg: Leg
-    purpose: Purpose = Purpose.REBALANCE
-    terms: OrderTerms = _AT_MARKET
-    parent_client_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class JournalOrder:
-    """One row of the journal: what was meant, and how far it is known to have come.
-
-    `sent_at` is when it was about to be handed to the broker; None for one that never was.
-    """
-
-    client_id: str
-    run_key: str
-    symbol: str
-    side: Side
-    quantity: Decimal
-    status: OrderStatus
-    broker_order_id: str | None
-    code: ReasonCode | None
-    detail: str
-    leg: Leg
-    created_at: datetime
-    purpose: Purpose = Purpose.REBALANCE
-    terms: OrderTerms = _AT_MARKET
-    parent_client_id: str | None = None
-    sent_at: datetime | None = None
-
-    def request(self) -> OrderRequest:
-        """Return the order as it is handed to the broker."""
-        terms = self.terms
-        return OrderRequest(
-            self.client_id,
-            self.symbol,
-            self.side,
-            self.quantity,
-            terms.order_type,
-            terms.limit_price_usd,
-            terms.stop_price_usd,
-            terms.trailing_ratio,
-            terms.time_in_force,
-            self.parent_client_id,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Purchase:
-    """An order that bought shares, and what they cost on average, without fees."""
-
-    order: JournalOrder
-    quantity: Decimal
-    average_price_usd: Decimal
-
-
-def client_id(run_key: str, symbol: str, side: Side, number: int) -> str:
-    """Return the deterministic id of the `number`-th order of `symbol` in a run.
-
-    The same order of the same run has the same id on every attempt, so a broker that already has
-    it can be asked for it. 28 characters, within every supported broker's limit.
-    """
-    text = f"{run_key}|{symbol}|{side.value}|{number}"
-    code = base64.b32encode(hashlib.sha256(text.encode()).digest()[:15]).decode().lower()
-    return f"qpk-{code}"
 
 
 class Journal:
@@ -148,10 +75,11 @@ class Journal:
             written = self._written(connection, run_key).copy()
             for draft in drafts:
                 leg = draft.leg
-                rows.append(_row(draft, run_key, written[leg.symbol], written.total(), now))
+                rows.append(row_of(draft, run_key, written[leg.symbol], written.total(), now))
                 written[leg.symbol] += 1
             meant = tuple(
-                _order(row, draft.leg, draft.terms) for row, draft in zip(rows, drafts, strict=True)
+                order_of(row, draft.leg, draft.terms)
+                for row, draft in zip(rows, drafts, strict=True)
             )
             if rows:
                 connection.execute(_INSERT, rows)
@@ -333,14 +261,9 @@ class Journal:
         """Return the orders that a run sent, in the order they were written."""
         return self._select((orders.c.run_key == run_key) & _SENT)
 
-    def known(self, client_ids: Sequence[str]) -> frozenset[str]:
-        """Return those of `client_ids` that are in the journal."""
-        with self._store.begin() as connection:
-            return frozenset(
-                connection.scalars(
-                    select(orders.c.client_id).where(orders.c.client_id.in_(client_ids))
-                )
-            )
+    def of(self, client_ids: Collection[str]) -> tuple[JournalOrder, ...]:
+        """Return those of the orders `client_ids` that are in the journal, oldest first."""
+        return self._select(orders.c.client_id.in_(set(client_ids))) if client_ids else ()
 
     def find(self, text: str) -> tuple[JournalOrder, ...]:
         """Return orders whose client id starts with `text`, or whose broker id is `text`."""
@@ -354,15 +277,18 @@ class Journal:
     def lines(self, run_key: str) -> tuple[OrderLine, ...]:
         """Return a run's orders with what their fills add up to, for the report."""
         booked = self._booked(orders.c.run_key == run_key)
-        return tuple(_line(order, booked.get(order.client_id)) for order in self.of_run(run_key))
+        return tuple(line_of(order, booked.get(order.client_id)) for order in self.of_run(run_key))
 
     def booked_quantity(self, client_id: str) -> Decimal:
         """Return the shares that the ledger has booked for one order."""
-        with self._store.begin() as connection:
-            quantities = connection.scalars(
-                select(fills.c.quantity).where(fills.c.client_id == client_id)
-            )
-            return sum(quantities, Decimal(0))
+        return self.booked_quantities([client_id]).get(client_id, Decimal(0))
+
+    def booked_quantities(self, client_ids: Collection[str]) -> dict[str, Decimal]:
+        """Return the shares that the ledger has booked, by order; of orders with any."""
+        return {
+            client_id: booked.quantity
+            for client_id, booked in self._booked(orders.c.client_id.in_(set(client_ids))).items()
+        }
 
     def _select(self, condition: Any) -> tuple[JournalOrder, ...]:  # noqa: ANN401 (SQL expression)
         with self._store.begin() as connection:
@@ -371,10 +297,10 @@ class Journal:
                 .where(condition)
                 .order_by(orders.c.created_at, orders.c.run_key, orders.c.position)
             ).mappings()
-            return tuple(_order(row) for row in rows)
+            return tuple(order_of(row) for row in rows)
 
-    def _booked(self, condition: Any) -> dict[str, _Booked]:  # noqa: ANN401 (SQL expression)
-        totals: dict[str, _Booked] = {}
+    def _booked(self, condition: Any) -> dict[str, Booked]:  # noqa: ANN401 (SQL expression)
+        totals: dict[str, Booked] = {}
         with self._store.begin() as connection:
             rows = connection.execute(
                 select(fills.c.client_id, fills.c.quantity, fills.c.price_usd, fills.c.fee_usd)
@@ -382,83 +308,13 @@ class Journal:
                 .where(condition)
             )
             for order_id, quantity, price, fee in rows:
-                before = totals.get(order_id, _Booked())
-                totals[order_id] = _Booked(
+                before = totals.get(order_id, Booked())
+                totals[order_id] = Booked(
                     before.quantity + quantity,
                     before.notional_usd + quantity * price,
                     before.fee_usd + fee,
                 )
         return totals
-
-
-@dataclass(frozen=True, slots=True)
-class _Booked:
-    quantity: Decimal = Decimal(0)
-    notional_usd: Decimal = Decimal(0)
-    fee_usd: Decimal = Decimal(0)
-
-
-def _row(draft: Draft, run_key: str, number: int, position: int, now: datetime) -> dict[str, Any]:
-    leg, terms = draft.leg, draft.terms
-    return {
-        "client_id": client_id(run_key, leg.symbol, leg.side, number),
-        "run_key": run_key,
-        "number": number,
-        "position": position,
-        "purpose": draft.purpose.value,
-        "parent_client_id": draft.parent_client_id,
-        "symbol": leg.symbol,
-        "side": leg.side.value,
-        "quantity": leg.quantity,
-        "order_type": terms.order_type.value,
-        "limit_price_usd": terms.limit_price_usd,
-        "stop_price_usd": terms.stop_price_usd,
-        "trailing_ratio": terms.trailing_ratio,
-        "time_in_force": terms.time_in_force.value,
-        "status": OrderStatus.PENDING.value,
-        "sent_at": None,
-        "broker_order_id": None,
-        "code": None,
-        "detail": "",
-        "leg": canonical(leg),
-        "created_at": now,
-        "updated_at": now,
-    }
-
-
-def _order(
-    row: Mapping[str, Any] | RowMapping, leg: Leg | None = None, terms: OrderTerms | None = None
-) -> JournalOrder:
-    return JournalOrder(
-        client_id=row["client_id"],
-        run_key=row["run_key"],
-        symbol=row["symbol"],
-        side=Side(row["side"]),
-        quantity=row["quantity"],
-        status=OrderStatus(row["status"]),
-        broker_order_id=row["broker_order_id"],
-        code=None if row["code"] is None else ReasonCode(row["code"]),
-        detail=row["detail"],
-        leg=leg or decode(Leg, json.loads(row["leg"])),
-        created_at=row["created_at"],
-        purpose=Purpose(row["purpose"]),
-        terms=terms or _terms(row),
-        parent_client_id=row["parent_client_id"],
-        sent_at=row["sent_at"],
-    )
-
-
-def _terms(row: Mapping[str, Any] | RowMapping) -> OrderTerms:
-    kind = OrderType(row["order_type"])
-    if kind is OrderType.MARKET:
-        return _AT_MARKET
-    return OrderTerms(
-        kind,
-        row["limit_price_usd"],
-        row["stop_price_usd"],
-        row["trailing_ratio"],
-        TimeInForce(row["time_in_force"]),
-    )
 
 
 def _fact(order: JournalOrder) -> Fact:
@@ -485,24 +341,3 @@ def _require_possible(connection: Connection, client_id: str, news: OrderStatus)
 
 def _no_such(client_id: str) -> ContractError:
     return ContractError(f"the journal has no order {client_id}")
-
-
-def _line(order: JournalOrder, booked: _Booked | None) -> OrderLine:
-    booked = booked or _Booked()
-    return OrderLine(
-        client_id=order.client_id,
-        broker_order_id=order.broker_order_id,
-        symbol=order.symbol,
-        side=order.side,
-        quantity=order.quantity,
-        filled_quantity=booked.quantity,
-        average_price_usd=booked.notional_usd / booked.quantity if booked.quantity else None,
-        fee_usd=booked.fee_usd,
-        status=order.status,
-        code=order.code,
-        detail=order.detail,
-        leg=order.leg,
-        purpose=order.purpose,
-        terms=order.terms,
-        parent_client_id=order.parent_client_id,
-    )

@@ -43,7 +43,7 @@ from quant_platform_kit.orders._execute import (
     taken_off,
     withdraw,
 )
-from quant_platform_kit.orders._journal import Draft, JournalOrder, Purchase
+from quant_platform_kit.orders._rows import Draft, JournalOrder, Purchase
 from quant_platform_kit.store import Store, protections
 
 _ZERO = Decimal(0)

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
+from quant_platform_kit.brokers._faults import Switchboard
 from quant_platform_kit.errors import ContractError
 
 
@@ -137,28 +138,19 @@ class WireSwitch:
             raise ContractError(f"WireSwitch.seconds = {self.seconds!r}: expected 0 or more")
 
 
-class WireFaults:
-    """The switches of one door, and how often each had its occasion; used under the host's lock."""
+class WireFaults(Switchboard[WireSwitch]):
+    """The switches of one door; used under the host's lock."""
 
-    __slots__ = ("_counts", "_switches")
-
-    def __init__(self, *switches: WireSwitch) -> None:
-        self.set(*switches)
-
-    def set(self, *switches: WireSwitch) -> None:
-        """Replace the plan by `switches`, counting from the beginning; none clears it."""
-        self._switches = switches
-        self._counts = [0] * len(switches)
+    __slots__ = ()
 
     def strike(
         self, faults: Collection[WireFault], operation: str, symbol: str | None = None
     ) -> WireSwitch | None:
         """Count one occasion for `faults` and return the first switch that strikes, if any."""
-        struck: WireSwitch | None = None
-        for index, switch in enumerate(self._switches):
-            meant = switch.operation in (None, operation) and switch.symbol in (None, symbol)
-            if switch.fault in faults and meant:
-                self._counts[index] += 1
-                if struck is None and switch.nth in (None, self._counts[index]):
-                    struck = switch
-        return struck
+        return self.first(
+            lambda switch: (
+                switch.fault in faults
+                and switch.operation in (None, operation)
+                and switch.symbol in (None, symbol)
+            )
+        )

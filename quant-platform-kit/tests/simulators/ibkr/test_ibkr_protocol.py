@@ -79,8 +79,7 @@ def test_every_version_of_the_protocol_tells_the_same(
 def test_the_newest_version_that_both_sides_know_is_spoken(
     connect: Callable[..., IbkrBroker],
 ) -> None:
-    session = connect()._session  # noqa: SLF001 (nothing else shows it)
-    assert session is not None
+    session = connect()._line.connected()  # noqa: SLF001 (nothing else shows it)
     assert session._ib.client.serverVersion() == NEWEST[library_name()]  # noqa: SLF001
 
 

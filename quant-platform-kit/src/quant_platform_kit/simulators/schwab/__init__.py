@@ -3,6 +3,11 @@
 Plain HTTP on loopback; clients whose addresses are fixed send their requests here by a transport
 that changes the host. Bodies and codes follow the API's public reference; the sentences in them
 are our own.
+
+What it does not prove, and a real account has to: which codes and sentences a refusal has; that a
+trailing stop may be given a first trigger; how long an order whose answer was lost may take to be
+listed; that a cash account's ``cashAvailableForTrading`` is its settled cash less what working
+orders reserve; the login in a browser. Fees are those of the host and are not shown, as at Schwab.
 """
 
 from __future__ import annotations
