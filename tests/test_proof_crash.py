@@ -13,7 +13,7 @@ from proof._invariants import Broken
 from quant_platform_kit.contracts import OrderStatus
 from quant_platform_kit.cycle import _protecting
 from quant_platform_kit.errors import ReasonCode
-from quant_platform_kit.orders import Desk, Journal, _journal
+from quant_platform_kit.orders import Desk, Journal, _rows
 
 
 def tried(
@@ -92,7 +92,7 @@ def test_a_platform_that_journals_after_sending_is_found_out(
     def nothing_unfinished(_journal: Journal) -> Sequence[object]:
         return ()
 
-    monkeypatch.setattr(_journal, "client_id", another)
+    monkeypatch.setattr(_rows, "client_id", another)
     monkeypatch.setattr(Journal, "unfinished", nothing_unfinished)
     with pytest.raises(Broken):  # not even an undisturbed run books its fills
         tried(4, Trouble.NONE, None)

@@ -112,6 +112,10 @@ class _Server(ThreadingHTTPServer):
         self.socket.close()
         self._thread.join()
 
+    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 (socketserver's)
+        """Close the connection at once: a polite end first would hide a reset."""
+        request.close()
+
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 (socketserver's)
         """Say nothing: clients are cut off on purpose."""
 
