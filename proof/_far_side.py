@@ -169,6 +169,10 @@ class FaultyBroker:
         """What the connection itself says it is."""
         return self._inner.environment
 
+    def health(self) -> tuple[str, ...]:
+        """Return what the broker says of itself."""
+        return self._inner.health()
+
     @property
     def rules(self) -> TradingRules:
         """What the broker accepts and charges."""

@@ -17,7 +17,7 @@ _INTRODUCTION = """\
 How well the tests hold the code. `make mutation` writes the sections below: it puts one small
 fault after another into a package (a comparison, a condition, a guard, a number, an operator),
 runs the tests that answer for the module, and counts the faults that some test noticed. The rooms
-of the kit are asked with their own tests alone and with SQLite.
+of the kit keep their books in SQLite meanwhile.
 
 A fault that no test notices is listed: some change nothing that can be observed, the others are
 tests still to be written.

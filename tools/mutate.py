@@ -42,6 +42,8 @@ class Suite:
         Folders.
     shared : tuple of str
         Modules that its tests need and that do not need it: imported once for all mutants.
+    cards : tuple of Path
+        Tests beside the package's own that answer for it too.
     by_name : bool
         Whether a module's tests are the files that speak of it; otherwise all of `tests`.
     leave_out : tuple of str
@@ -52,6 +54,7 @@ class Suite:
     source: Path
     tests: Path
     shared: tuple[str, ...]
+    cards: tuple[Path, ...] = ()
     by_name: bool = False
     leave_out: tuple[str, ...] = ()
 
@@ -79,7 +82,7 @@ class Suite:
         names = {module.rpartition(".")[2], *self._users(module)}
         return tuple(
             path
-            for path in sorted(self.tests.rglob("test_*.py"))
+            for path in (*sorted(self.tests.rglob("test_*.py")), *self.cards)
             if "conformance" not in path.stem
             and (
                 not self.by_name or any(name in path.read_text(encoding="utf-8") for name in names)
@@ -95,8 +98,12 @@ class Suite:
         return {user for user in users if not user.startswith("_")}
 
 
-def _room(name: str, *shared: str) -> Suite:
-    """Return a room of the kit. Its books are kept in SQLite alone: PostgreSQL is slow to ask."""
+def _room(name: str, *shared: str, cards: Sequence[str] = ()) -> Suite:
+    """Return a room of the kit and what answers for it.
+
+    Without the tests that take longer than all the others together: those on PostgreSQL, which
+    ask the same as those on SQLite, and the kills at every single commit.
+    """
     kit = ROOT / "quant-platform-kit"
     return Suite(
         f"quant_platform_kit.{name}",
@@ -107,7 +114,8 @@ def _room(name: str, *shared: str) -> Suite:
             "sqlalchemy.dialects.sqlite",
             *(f"quant_platform_kit.{each}" for each in ("store", *shared)),
         ),
-        leave_out=("postgresql",),
+        cards=tuple(ROOT / "tests" / f"test_cards_{card}.py" for card in cards),
+        leave_out=("postgresql", "kill_at_any_commit"),
     )
 
 
@@ -130,7 +138,11 @@ SUITES = {
         _room("planner"),
         _room("ledger", "market"),
         _room("risk", "market"),
-        _room("orders", "market", "brokers", "ledger"),
+        _room(
+            "orders",
+            *("market", "brokers", "ledger", "strategy", "planner", "risk", "notify"),
+            cards=("orders", "fills", "stops"),
+        ),
     )
 }
 

@@ -133,6 +133,7 @@ class ReasonCode(StrEnum):
     NOT_FILLED = "NOT_FILLED", "The order was not filled before the deadline."
     OPERATOR_CANCEL = "OPERATOR_CANCEL", "An operator had working orders cancelled."
     STOP_FILLED = "STOP_FILLED", "A protective stop sold the holding, or a part of it."
+    BROKER_NOTICE = "BROKER_NOTICE", "The connection to the broker needs a look soon."
     STOP_MISSING = "STOP_MISSING", "A holding is without the stop that its strategy asks for."
     STOP_REMOVED = "STOP_REMOVED", "A protective stop was taken off before its price was reached."
 

@@ -10,10 +10,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from quant_platform_kit import __version__
-from quant_platform_kit.brokers import DryRunBroker, FrameMarket, SimulatedBroker, open_market
+from quant_platform_kit.brokers import (
+    Broker,
+    DryRunBroker,
+    FrameMarket,
+    IsolatedBroker,
+    Opening,
+    SimulatedBroker,
+    open_market,
+)
 from quant_platform_kit.contracts import (
     ChainBreak,
     CycleReport,
@@ -39,7 +47,14 @@ from quant_platform_kit.cycle import (
 from quant_platform_kit.errors import ReasonCode, SettingsError
 from quant_platform_kit.inputs import SnapshotSource
 from quant_platform_kit.ledger import Reconciliation, Tolerances
-from quant_platform_kit.market import Clock, ExchangeCalendar, SimulatedClock, SlotWindow, xnys
+from quant_platform_kit.market import (
+    Clock,
+    ExchangeCalendar,
+    SimulatedClock,
+    SlotWindow,
+    SystemClock,
+    xnys,
+)
 from quant_platform_kit.notify import Outbox, heartbeat
 from quant_platform_kit.orders import Journal, JournalOrder
 from quant_platform_kit.planner import CapitalPolicy
@@ -53,6 +68,9 @@ from quant_platform_kit.strategy import (
     read_sleeves,
     require_allowed,
 )
+
+if TYPE_CHECKING:
+    from quant_platform_kit.simulators import SimulatorControl
 
 __all__ = ["Controls", "Runtime", "open_controls", "open_runtime"]
 
@@ -207,7 +225,9 @@ class Runtime:
         return _evidence(Evidence(self.parts.store), order)
 
     def close(self) -> None:
-        """Release the store."""
+        """Release the broker's process and the store."""
+        if isinstance(self.parts.broker, IsolatedBroker):
+            self.parts.broker.close()
         self.parts.store.close()
 
 
@@ -225,7 +245,8 @@ def open_runtime(settings: Settings) -> Runtime:
     sleeves = _sleeves(settings, catalog)
     limits = load_limits(settings.risk_limits_path, [sleeve.profile for sleeve in sleeves])
     calendar = xnys()
-    broker, clock = _simulated_broker(settings, calendar)
+    connection = _connect(settings, calendar)
+    broker, clock = connection.broker, connection.clock
     alias = _alias(settings)
     store = _open_store(settings, alias)
     parts = Parts(
@@ -242,7 +263,7 @@ def open_runtime(settings: Settings) -> Runtime:
         languages=settings.languages,
         policy=CapitalPolicy(settings.cash_floor_usd, settings.capital_limit_usd),
         limits=limits,
-        replay=_Replay(clock),
+        replay=connection.replay,
         fill_deadline_secs=settings.fill_deadline_secs,
         strategy_timeout_secs=settings.strategy_timeout_secs,
         versions=_versions(sleeves),
@@ -313,7 +334,7 @@ def open_controls(settings: Settings, *, to_change: bool) -> Controls:
             "EXECUTION_MODE is dry_run: it trades nothing that could be steered, and nothing was "
             "changed. Set it to the mode of the service that is meant, paper or live."
         )
-    _, clock = _simulated_broker(settings, xnys())
+    clock = _clock(settings) or _simulated_broker(settings, xnys())[1]
     return Controls(settings, _open_store(settings, _alias(settings)), clock)
 
 
@@ -326,10 +347,47 @@ def _evidence(
 
 
 @dataclass(frozen=True, slots=True)
+class _Connection:
+    """A broker, the clock it lives by, and what moves a simulated one into a slot's window."""
+
+    broker: Broker
+    clock: Clock
+    replay: _Replay | None
+
+
+def _connect(settings: Settings, calendar: ExchangeCalendar) -> _Connection:
+    """Return the simulated broker of this process, or the real one in a process of its own."""
+    clock = _clock(settings)
+    if clock is None:
+        broker, simulated = _simulated_broker(settings, calendar)
+        return _Connection(broker, simulated, _Replay(simulated))
+    told = {
+        "account_id": settings.account_id,
+        "state_dir": settings.state_dir,
+        "clock": clock,
+        **settings.login,
+    }
+    opening = Opening(f"quant_platform_kit.brokers.{settings.platform}", "open_account", told)
+    replay = None if isinstance(clock, SystemClock) else _Replay(clock)
+    return _Connection(IsolatedBroker(opening), clock, replay)
+
+
+def _clock(settings: Settings) -> SystemClock | SimulatorControl | None:
+    """Return the clock of a broker outside of this process; None where there is none."""
+    if settings.is_simulated:
+        return None
+    if settings.simulator_control is None:
+        return SystemClock()
+    from quant_platform_kit.simulators import SimulatorControl  # never a part of a real account
+
+    return SimulatorControl(settings.simulator_control)
+
+
+@dataclass(frozen=True, slots=True)
 class _Replay:
     """Moves a simulated market into a slot's window; time never goes back."""
 
-    clock: SimulatedClock
+    clock: SimulatedClock | SimulatorControl
 
     def __call__(self, opening: SlotWindow) -> None:
         if self.clock.now() < opening.opens_at:

@@ -14,6 +14,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from quant_platform_kit.contracts import ExecutionMode
@@ -61,6 +62,8 @@ class Settings:
     strategy_timeout_secs: float
     commit: str
     broker: str
+    login: Mapping[str, Any]
+    simulator_control: int | None
     simulated_market: str
     simulated_cash_usd: Decimal
     simulated_start: date | None
@@ -71,18 +74,28 @@ class Settings:
         shown = ", ".join(f"{f.name}={self._shown(f.name)}" for f in fields(self))
         return f"Settings({shown})"
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the broker is the simulated one of this process."""
+        return self.broker == _SIMULATED
+
     def _shown(self, field: str) -> str:
         value = getattr(self, field)
         return "***" if field in _SECRET and value else repr(value)
 
 
+_IN_FILE = "_FILE"
 _POSTGRESQL = "postgresql+psycopg://"
-_SECRET = frozenset({"account_id", "notify_urls", "store_url"})
+_SIMULATED = "simulated"
+_SECRET = frozenset({"account_id", "login", "notify_urls", "store_url"})
 
 
 @dataclass(frozen=True, slots=True)
 class _Variable:
-    """One variable: its field, how it is read, and its text when it is not set."""
+    """One variable: its field, how it is read, and its text when it is not set.
+
+    `is_secret` ones may also be read from a file that the variable with ``_FILE`` added names.
+    """
 
     name: str
     field: str
@@ -90,6 +103,7 @@ class _Variable:
     default: str | None
     meaning: str
     of_platform: bool = False
+    is_secret: bool = False
 
 
 def _text(value: str) -> str:
@@ -147,9 +161,24 @@ def _store_url(value: str) -> str:
 
 
 def _broker(value: str) -> str:
-    if value != "simulated":
+    if value not in {_SIMULATED, *Platform}:
         raise ValueError
     return value
+
+
+def _port(value: str) -> int:
+    port = int(value)
+    if not 0 < port < 2**16:
+        raise ValueError
+    return port
+
+
+def _optional_port(value: str) -> int | None:
+    return _port(value) if value else None
+
+
+def _optional_text(value: str) -> str | None:
+    return value or None
 
 
 _WANTED: dict[Callable[[str], Any], str] = {
@@ -161,7 +190,10 @@ _WANTED: dict[Callable[[str], Any], str] = {
     _optional_date: "a date such as 2020-03-31",
     _languages: "en, zh, or both separated by a comma",
     _store_url: f"{_POSTGRESQL}user:password@host/database",
-    _broker: "simulated (adapters to real brokers are not part of this version)",
+    _broker: "simulated, or the platform's own broker: ibkr, schwab or longbridge",
+    _port: "a port such as 4002",
+    _optional_port: "a port such as 4002",
+    int: "a whole number",
 }
 
 _VARIABLES = (
@@ -295,7 +327,20 @@ _VARIABLES = (
         "How long a strategy may compute.",
     ),
     _Variable("QPK_COMMIT", "commit", _text, "", "Commit of the deployed image, for heartbeats."),
-    _Variable("QPK_BROKER", "broker", _broker, "simulated", "Which broker to connect."),
+    _Variable(
+        "QPK_BROKER",
+        "broker",
+        _broker,
+        _SIMULATED,
+        "simulated, or the platform's name: then its broker, through its SDK, in its own process.",
+    ),
+    _Variable(
+        "QPK_SIMULATOR_CONTROL",
+        "simulator_control",
+        _optional_port,
+        "",
+        "Control port of a `qpk simulate` that stands for the broker: its clock is the service's.",
+    ),
     _Variable(
         "QPK_SIMULATED_MARKET",
         "simulated_market",
@@ -327,6 +372,68 @@ _VARIABLES = (
 )
 
 
+_LOGINS: Mapping[Platform, tuple[_Variable, ...]] = {
+    Platform.IBKR: (
+        _Variable("IBKR_HOST", "host", _text, "127.0.0.1", "Where TWS or IB Gateway runs."),
+        _Variable(
+            "IBKR_PORT", "port", _port, "7497", "Its port; 7497 and 4002 are paper accounts' own."
+        ),
+        _Variable(
+            "IBKR_CLIENT_ID",
+            "client_id",
+            int,
+            "1",
+            "Number of this service at TWS; no two programs share one.",
+        ),
+    ),
+    Platform.SCHWAB: (
+        _Variable("SCHWAB_APP_KEY", "app_key", _text, None, "Of the application.", is_secret=True),
+        _Variable(
+            "SCHWAB_APP_SECRET", "app_secret", _text, None, "Of the application.", is_secret=True
+        ),
+        _Variable(
+            "SCHWAB_TOKEN_PATH",
+            "token_path",
+            _text,
+            None,
+            "File of the token, kept up to date; the folder is kept, too.",
+        ),
+        _Variable(
+            "SCHWAB_DIVIDENDS_PATH",
+            "dividends_path",
+            _optional_path,
+            "",
+            "CSV file of cash dividends (symbol,ex_date,amount_usd), for total-return bars.",
+        ),
+        _Variable("SCHWAB_URL", "base_url", _optional_text, "", "A simulator's address instead."),
+    ),
+    Platform.LONGBRIDGE: (
+        _Variable("LONGPORT_APP_KEY", "app_key", _text, None, "Of the developer.", is_secret=True),
+        _Variable(
+            "LONGPORT_APP_SECRET", "app_secret", _text, None, "Of the developer.", is_secret=True
+        ),
+        _Variable(
+            "LONGPORT_ACCESS_TOKEN",
+            "access_token",
+            _text,
+            None,
+            "Opens one account, for 90 days.",
+            is_secret=True,
+        ),
+        _Variable("ACCOUNT_PREFIX", "prefix", _text, "", "What messages call the account: HK, SG."),
+        _Variable("ACCOUNT_REGION", "region", _text, "", "Region of the account: HK, SG."),
+        _Variable("LONGPORT_HTTP_URL", "http_url", _optional_text, "", "A simulator's address."),
+        _Variable(
+            "LONGPORT_QUOTE_WS_URL", "quote_url", _optional_text, "", "A simulator's address."
+        ),
+        _Variable(
+            "LONGPORT_TRADE_WS_URL", "trade_url", _optional_text, "", "A simulator's address."
+        ),
+    ),
+}
+"""What each broker's connection is told; read where QPK_BROKER names the broker."""
+
+
 def load_settings(platform: str, environ: Mapping[str, str] | None = None) -> Settings:
     """Read and check every variable of a platform's service.
 
@@ -352,20 +459,24 @@ def load_settings(platform: str, environ: Mapping[str, str] | None = None) -> Se
         raise SettingsError(f"Unknown platform {platform!r}: expected one of {choices}.") from None
     _refuse_unknown(kind, environ)
     values = {variable.field: _value(variable, kind, environ) for variable in _VARIABLES}
-    settings = Settings(platform=kind, **values)
+    login = {}
+    if values["broker"] != _SIMULATED:
+        login = {variable.field: _value(variable, kind, environ) for variable in _LOGINS[kind]}
+    settings = Settings(platform=kind, login=MappingProxyType(login), **values)
     _refuse_contradiction(settings)
     return settings
 
 
 def reference() -> tuple[tuple[str, str, str], ...]:
     """Return (variable, default, meaning) of every setting, for the documentation."""
+    logins = (variable for variables in _LOGINS.values() for variable in variables)
     return tuple(
         (
             f"<PLATFORM>_{v.name}" if v.of_platform else v.name,
             "required" if v.default is None else v.default,
-            v.meaning,
+            f"Secret, or {v.name}_FILE. {v.meaning}" if v.is_secret else v.meaning,
         )
-        for v in _VARIABLES
+        for v in (*_VARIABLES, *logins)
     )
 
 
@@ -373,6 +484,8 @@ def _names(variable: _Variable, platform: Platform) -> tuple[str, ...]:
     """Return the spellings of one variable: a platform's own may be written with its prefix."""
     if variable.of_platform:
         return (f"{platform.upper()}_{variable.name}", variable.name)
+    if variable.is_secret:
+        return (variable.name, f"{variable.name}{_IN_FILE}")
     return (variable.name,)
 
 
@@ -385,17 +498,27 @@ def _value(variable: _Variable, platform: Platform, environ: Mapping[str, str]) 
     text = environ[given[0]].strip() if given else variable.default
     if text is None:
         raise SettingsError(f"{variable.name} is not set: {variable.meaning}")
+    if variable.is_secret and given and given[0].endswith(_IN_FILE):
+        text = _content(given[0], text)
     try:
         return variable.read(text)
     except (ValueError, InvalidOperation):
-        shown = "***" if variable.field in _SECRET else repr(text)
+        shown = "***" if variable.field in _SECRET or variable.is_secret else repr(text)
         wanted = _WANTED.get(variable.read, "a readable value")
         name = given[0] if given else variable.name
         raise SettingsError(f"{name} = {shown}: expected {wanted}.") from None
 
 
+def _content(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{name} = {path!r}: the file cannot be read ({error}).") from error
+
+
 def _refuse_unknown(platform: Platform, environ: Mapping[str, str]) -> None:
-    known = {name for variable in _VARIABLES for name in _names(variable, platform)}
+    variables = (*_VARIABLES, *_LOGINS[platform])
+    known = {name for variable in variables for name in _names(variable, platform)}
     prefixes = ("QPK_", f"{platform.upper()}_")
     for name in sorted(environ):
         if name.startswith(prefixes) and name not in known:
@@ -410,6 +533,19 @@ def _refuse_unknown(platform: Platform, environ: Mapping[str, str]) -> None:
 def _refuse_contradiction(settings: Settings) -> None:
     mode = settings.execution_mode
     _require_one_choice(settings)
+    if settings.broker not in {_SIMULATED, settings.platform}:
+        raise SettingsError(
+            f"QPK_BROKER is {settings.broker}, and this is the service of {settings.platform}: "
+            f"expected simulated or {settings.platform}."
+        )
+    if settings.simulator_control is not None and (
+        settings.broker == _SIMULATED or mode is ExecutionMode.LIVE
+    ):
+        raise SettingsError(
+            "QPK_SIMULATOR_CONTROL is set, but the service does not trade through a simulator: "
+            "that needs QPK_BROKER with the platform's name, and a mode that is not live. Remove "
+            "it, or set the other two."
+        )
     if settings.strategies_dir is not None and mode is not ExecutionMode.DRY_RUN:
         raise SettingsError(
             f"QPK_STRATEGIES_DIR is set and EXECUTION_MODE is {mode.value}: strategies of a folder "

@@ -173,7 +173,7 @@ def schwab_client(
     launch: Callable[[str], SimulatorProcess], schwab_control: SimulatorControl
 ) -> Iterator[Any]:
     """Return the SDK's own client with a good token, its requests sent to the simulator."""
-    module = pytest.importorskip("quant_platform_kit.brokers._schwab_session")
+    module = pytest.importorskip("quant_platform_kit.brokers.schwab._session")
     from schwab.auth import TokenMetadata
 
     document = token_document(datetime.now(UTC).timestamp())

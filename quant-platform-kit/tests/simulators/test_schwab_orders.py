@@ -34,17 +34,17 @@ from quant_platform_kit.simulators import SimulatorControl, WireFault
 
 pytest.importorskip("quant_platform_kit.brokers.schwab")
 
-from quant_platform_kit.brokers._schwab_bars import Span
-from quant_platform_kit.brokers._schwab_finder import Finder
-from quant_platform_kit.brokers._schwab_orders import (
+from quant_platform_kit.brokers.schwab._bars import Span
+from quant_platform_kit.brokers.schwab._finder import Finder
+from quant_platform_kit.brokers.schwab._orders import (
     broker_order,
     fills,
     is_match,
     single_orders,
     specification,
 )
-from quant_platform_kit.brokers._schwab_rows import money, positions
-from quant_platform_kit.brokers._schwab_tags import Fate, InMemoryTags, SentOrder, TagFile
+from quant_platform_kit.brokers.schwab._rows import money, positions
+from quant_platform_kit.brokers.schwab._tags import Fate, InMemoryTags, SentOrder, TagFile
 
 Connect = Callable[..., Any]
 Json = dict[str, Any]

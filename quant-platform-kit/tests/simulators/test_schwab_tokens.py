@@ -208,6 +208,6 @@ def test_secrets_are_not_shown() -> None:
 def test_the_sdk_with_another_http_library_is_refused(
     connect_schwab: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("quant_platform_kit.brokers._schwab_session.OAuth2Client", object)
+    monkeypatch.setattr("quant_platform_kit.brokers.schwab._session.OAuth2Client", object)
     with pytest.raises(SettingsError, match="Uninstall httpx2"):
         connect_schwab()

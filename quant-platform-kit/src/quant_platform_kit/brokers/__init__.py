@@ -2,7 +2,8 @@
 
 `Broker` is the one protocol that every adapter speaks. `SimulatedBroker` is a whole broker on
 historical prices, with named faults; `DryRunBroker` lets a cycle run against a real account
-without touching it. `CAPABILITIES` says what each platform's broker can do.
+without touching it; `IsolatedBroker` keeps any adapter in a process of its own. `CAPABILITIES` says
+what each platform's broker can do.
 """
 
 from __future__ import annotations
@@ -10,19 +11,24 @@ from __future__ import annotations
 from quant_platform_kit.brokers._capabilities import CAPABILITIES
 from quant_platform_kit.brokers._dry_run import DryRunBroker
 from quant_platform_kit.brokers._faults import Fault, Faults, FaultSwitch
+from quant_platform_kit.brokers._isolated_worker import Opening
 from quant_platform_kit.brokers._market_data import FrameMarket, MarketData, open_market
 from quant_platform_kit.brokers._port import Broker
+from quant_platform_kit.brokers.isolated import Deadlines, IsolatedBroker
 from quant_platform_kit.brokers.simulated import SimulatedBroker
 
 __all__ = [
     "CAPABILITIES",
     "Broker",
+    "Deadlines",
     "DryRunBroker",
     "Fault",
     "FaultSwitch",
     "Faults",
     "FrameMarket",
+    "IsolatedBroker",
     "MarketData",
+    "Opening",
     "SimulatedBroker",
     "open_market",
 ]

@@ -69,6 +69,10 @@ class DryRunBroker:
         """The inner broker's rules; orders here obey and pay the same."""
         return self._inner.rules
 
+    def health(self) -> tuple[str, ...]:
+        """Return what the inner broker says."""
+        return self._inner.health()
+
     # ── Queries ────────────────────────────────────────────────────────────────────────
 
     def account(self) -> Account:

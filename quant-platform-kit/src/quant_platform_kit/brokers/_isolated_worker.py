@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Final
 
 from quant_platform_kit.errors import PlatformError
 from quant_platform_kit.workers import requests
+
+_TALKATIVE: Final = ("httpx", "httpcore")  # their addresses hold account numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ def serve(descriptor: int) -> None:
     """Open what the first request says, then make calls, in order, until the parent is gone."""
     line: Connection[bytes, bytes] = Connection(descriptor)
     asked = requests(line)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
     opening: Opening = pickle.loads(next(asked))  # noqa: S301 (our own parent's words)
     broker: Any = None
     try:

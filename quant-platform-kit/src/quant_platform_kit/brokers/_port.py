@@ -39,6 +39,9 @@ class Broker(Protocol):
     def rules(self) -> TradingRules:
         """What the broker accepts and charges."""
 
+    def health(self) -> tuple[str, ...]:
+        """Return what the operator has to look at soon, a sentence each; empty when all is well."""
+
     def account(self) -> Account:
         """Return the account's money."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import pickle
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from time import monotonic
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
     from quant_platform_kit.market import BarFrame
 
 _MODULE: Final = "quant_platform_kit.brokers._isolated_worker"
+_REPLACED: Final = (
+    "The process that speaks to the broker had to be replaced ({} since the last report); every "
+    "order was looked up afterwards. If it goes on, look at the connection to the broker."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,7 @@ class IsolatedBroker:
         self._lock = threading.Lock()
         self._child: Child | None = None
         self._started = 0
+        self._restarts_told = 0
         self._environment: Environment | None = None
         self._rules: TradingRules | None = None
 
@@ -112,6 +118,20 @@ class IsolatedBroker:
         if self._rules is None:
             self._rules = self._query("rules")
         return self._rules
+
+    def health(self) -> tuple[str, ...]:
+        """Return what the adapter says, and whether its process had to be replaced meanwhile.
+
+        Starts no process and never fails: it is asked when a run has already ended.
+        """
+        told: tuple[str, ...] = ()
+        with self._lock:
+            if self._child is not None and self._child.is_alive:
+                with suppress(PlatformError):
+                    secs = self._deadlines.query_secs
+                    told = _result(self._exchange(self._child, ("health", ()), "health", secs))
+        again, self._restarts_told = self.restarts - self._restarts_told, self.restarts
+        return (*told, _REPLACED.format(again)) if again else told
 
     def account(self) -> Account:
         """As the adapter's."""

@@ -137,6 +137,10 @@ class SimulatedBroker:
         """What the broker accepts and charges."""
         return self._rules
 
+    def health(self) -> tuple[str, ...]:
+        """Return nothing: there is nothing a human could do for it."""
+        return ()
+
     # ── Queries ────────────────────────────────────────────────────────────────────────
 
     def account(self) -> Account:

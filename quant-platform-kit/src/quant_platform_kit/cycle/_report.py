@@ -9,6 +9,7 @@ from decimal import Decimal
 from quant_platform_kit.contracts import (
     CycleReport,
     DecisionOutcome,
+    Environment,
     OperatorCommand,
     OrderLine,
     OrderStatus,
@@ -54,7 +55,7 @@ def report_run(parts: Parts, progress: Progress, error: Exception | None) -> Cyc
         session=progress.session,
         slot=progress.request.slot,
         mode=parts.mode,
-        environment=parts.broker.environment,
+        environment=_environment(parts),
         outcome=outcome,
         code=code,
         reason=reason,
@@ -71,7 +72,7 @@ def report_run(parts: Parts, progress: Progress, error: Exception | None) -> Cyc
         orders=orders,
         skipped=(() if plan is None else plan.skipped) + progress.refused,
         verdicts=progress.verdicts,
-        notes=progress.notes,
+        notes=progress.notes + _notices(parts),
         versions=parts.versions,
         commit=parts.commit,
     )
@@ -220,3 +221,14 @@ def _target_weights(progress: Progress, base_usd: Decimal) -> dict[str, Decimal 
 
 def _weight(value_usd: Decimal, base_usd: Decimal) -> Decimal | None:
     return (value_usd / base_usd).quantize(_MILLIONTH) if base_usd > _ZERO else None
+
+
+def _notices(parts: Parts) -> tuple[str, ...]:
+    return tuple(f"{ReasonCode.BROKER_NOTICE}: {notice}" for notice in parts.broker.health())
+
+
+def _environment(parts: Parts) -> Environment | None:
+    try:
+        return parts.broker.environment
+    except PlatformError:  # it could not be reached: nobody knows, and the run's error says why
+        return None

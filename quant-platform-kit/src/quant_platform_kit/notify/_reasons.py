@@ -76,6 +76,7 @@ _ZH: Mapping[ReasonCode, str] = MappingProxyType(
         ReasonCode.NOT_FILLED: "订单在截止时间前未成交。",
         ReasonCode.OPERATOR_CANCEL: "操作员已撤销挂单。",
         ReasonCode.STOP_FILLED: "保护性止损单已卖出全部或部分持仓。",
+        ReasonCode.BROKER_NOTICE: "与券商的连接需要尽快查看。",
         ReasonCode.STOP_MISSING: "该持仓缺少策略要求的止损单。",
         ReasonCode.STOP_REMOVED: "保护性止损单在触发前被撤下。",
         # Brokers and edges

@@ -173,10 +173,11 @@ def submit(desk: Desk, order: JournalOrder, verdict: Verdict | None = None) -> N
             verdict=verdict,
         )
     else:
+        sent = answer.outcome is not SubmitOutcome.DENIED
         desk.journal.mark(
             order.client_id,
             OrderStatus.REJECTED,
-            code=ReasonCode.ORDER_REJECTED,
+            code=ReasonCode.ORDER_REJECTED if sent else ReasonCode.NEVER_SENT,
             detail=answer.detail,
             verdict=verdict,
         )

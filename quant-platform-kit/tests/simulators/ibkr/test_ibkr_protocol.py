@@ -12,9 +12,9 @@ from threading import Thread
 
 import pytest
 
-from quant_platform_kit.brokers._ibkr_sdk import library_name
 from quant_platform_kit.brokers._isolated_worker import Opening
 from quant_platform_kit.brokers.ibkr import IbkrBroker, IbkrLogin
+from quant_platform_kit.brokers.ibkr._sdk import library_name
 from quant_platform_kit.brokers.isolated import IsolatedBroker
 from quant_platform_kit.contracts import (
     Adjustment,

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quant_platform_kit.brokers._ibkr_rows import (
+from quant_platform_kit.brokers.ibkr._rows import (
     WireOrder,
     duration,
     latest,
@@ -24,7 +24,7 @@ from quant_platform_kit.brokers._ibkr_rows import (
     to_symbol,
     to_wire_symbol,
 )
-from quant_platform_kit.brokers._ibkr_sdk import load_library
+from quant_platform_kit.brokers.ibkr._sdk import load_library
 from quant_platform_kit.contracts import OrderStatus, Position, Side
 from quant_platform_kit.errors import BrokerAnswerError
 

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quant_platform_kit.brokers._longbridge_fees import Charges
-from quant_platform_kit.brokers._longbridge_pace import WINDOW_SECS, Pace
-from quant_platform_kit.brokers._longbridge_rows import (
+from quant_platform_kit.brokers.longbridge._fees import Charges
+from quant_platform_kit.brokers.longbridge._pace import WINDOW_SECS, Pace
+from quant_platform_kit.brokers.longbridge._rows import (
     account,
     environment,
     order,
     positions,
     reading,
 )
-from quant_platform_kit.brokers._longbridge_token import alert, expires_at
+from quant_platform_kit.brokers.longbridge._token import alert, expires_at
 from quant_platform_kit.contracts import Environment, OrderStatus, Position
 from quant_platform_kit.errors import BrokerAnswerError
 from quant_platform_kit.simulators.longbridge import access_token

@@ -14,7 +14,7 @@ from quant_platform_kit.errors import BrokerAnswerError, InputError, ReasonCode
 from quant_platform_kit.market import BarFrame, ExchangeCalendar
 
 if TYPE_CHECKING:
-    from quant_platform_kit.brokers._schwab_session import Send
+    from quant_platform_kit.brokers.schwab._session import Send
 
 _NEW_YORK: Final = ZoneInfo("America/New_York")
 _DAY: Final = timedelta(days=1)
@@ -128,7 +128,7 @@ def _factors(
     if adjustment is Adjustment.RAW or dividends is None:
         raise InputError(
             f"Schwab has no {adjustment.value} bars of {symbol}: its bars are adjusted for splits, "
-            "and no source of dividends is set. Nothing was decided; set one, or change the "
+            "and SCHWAB_DIVIDENDS_PATH is not set. Nothing was decided; set it, or change the "
             "profile's history input.",
             symbol=symbol,
         )

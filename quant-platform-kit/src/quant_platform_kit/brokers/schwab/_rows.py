@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from quant_platform_kit.brokers._schwab_orders import ours, price, shares
+from quant_platform_kit.brokers.schwab._orders import ours, price, shares
 from quant_platform_kit.contracts import Account, Environment, Position, Quote
 from quant_platform_kit.errors import BrokerAnswerError
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from quant_platform_kit.brokers._schwab_tokens import TokenStore
+from quant_platform_kit.brokers.schwab._tokens import TokenStore
 from quant_platform_kit.contracts import Environment
 from quant_platform_kit.errors import BrokerAnswerError, ReasonCode, SettingsError, TransientError
 from quant_platform_kit.market import Clock, SystemClock

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-from quant_platform_kit.brokers._longbridge_sdk import utc, word
+from quant_platform_kit.brokers.longbridge._sdk import utc, word
 from quant_platform_kit.contracts import (
     Account,
     Adjustment,

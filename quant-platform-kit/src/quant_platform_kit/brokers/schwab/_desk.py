@@ -9,11 +9,11 @@ from typing import Final
 
 import httpx
 
-from quant_platform_kit.brokers import _schwab_orders
-from quant_platform_kit.brokers._schwab_finder import Finder, OrderJson
-from quant_platform_kit.brokers._schwab_rows import reading
-from quant_platform_kit.brokers._schwab_session import SchwabSession, Send, reason
-from quant_platform_kit.brokers._schwab_tags import Fate, SentOrder
+from quant_platform_kit.brokers.schwab import _orders
+from quant_platform_kit.brokers.schwab._finder import Finder, OrderJson
+from quant_platform_kit.brokers.schwab._rows import reading
+from quant_platform_kit.brokers.schwab._session import SchwabSession, Send, reason
+from quant_platform_kit.brokers.schwab._tags import Fate, SentOrder
 from quant_platform_kit.contracts import (
     BrokerOrder,
     Fill,
@@ -72,7 +72,7 @@ class OrderDesk:
             found = self._finder.match(sent, self._listed())
             if found is None:
                 found = self._last_look(sent)
-        return None if found is None else _schwab_orders.broker_order(found, client_id)
+        return None if found is None else _orders.broker_order(found, client_id)
 
     def fills_since(self, instant: datetime) -> tuple[Fill, ...]:
         """Return the executions at or after `instant`; Schwab tells seconds."""
@@ -82,19 +82,19 @@ class OrderDesk:
         fills = [
             fill
             for order in listed
-            for fill in _schwab_orders.fills(order, tags.get(str(order["orderId"])))
+            for fill in _orders.fills(order, tags.get(str(order["orderId"])))
             if fill.at >= since
         ]
         return tuple(sorted(fills, key=lambda fill: (fill.at, fill.fill_id)))
 
     def submit(self, order: OrderRequest) -> Submission:
         """Hand in one order; at most one of a type works in a symbol, so that it can be found."""
-        spec = _schwab_orders.specification(order)
+        spec = _orders.specification(order)
         return self._hand_in(order, lambda client: client.place_order(self._hash, spec), None)
 
     def replace(self, broker_order_id: str, order: OrderRequest) -> Submission:
         """Put another order in the place of a working one; it has an id of its own."""
-        spec = _schwab_orders.specification(order)
+        spec = _orders.specification(order)
         return self._hand_in(
             order,
             lambda client: client.replace_order(self._hash, broker_order_id, spec),
@@ -133,7 +133,7 @@ class OrderDesk:
                     f"The account has {len(answer)} orders or more in 60 days, and Schwab lists no "
                     "more than that; the rest is unknown and nothing was sent."
                 )
-            orders = list(_schwab_orders.single_orders(answer))
+            orders = list(_orders.single_orders(answer))
             return sorted(orders, key=lambda order: (order["enteredTime"], order["orderId"]))
 
     def _last_look(self, sent: SentOrder) -> OrderJson | None:
@@ -147,8 +147,7 @@ class OrderDesk:
     def _broker_orders(self, listed: Sequence[OrderJson]) -> list[BrokerOrder]:
         client_ids = self._finder.client_ids(listed)
         return [
-            _schwab_orders.broker_order(order, client_ids.get(str(order["orderId"])))
-            for order in listed
+            _orders.broker_order(order, client_ids.get(str(order["orderId"]))) for order in listed
         ]
 
     def _prepare(self, order: OrderRequest, instead_of: str | None) -> SentOrder | Submission:

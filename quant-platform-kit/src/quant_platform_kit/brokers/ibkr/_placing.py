@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-from quant_platform_kit.brokers._ibkr_inbox import Complaint
-from quant_platform_kit.brokers._ibkr_rows import to_order
-from quant_platform_kit.brokers._ibkr_session import Session
+from quant_platform_kit.brokers.ibkr._inbox import Complaint
+from quant_platform_kit.brokers.ibkr._rows import to_order
+from quant_platform_kit.brokers.ibkr._session import Session
 from quant_platform_kit.contracts import (
     BrokerOrder,
     OrderRequest,

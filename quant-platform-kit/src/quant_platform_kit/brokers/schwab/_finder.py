@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from quant_platform_kit.brokers._schwab_orders import is_match
-from quant_platform_kit.brokers._schwab_tags import Fate, SentOrder, TagMemory
+from quant_platform_kit.brokers.schwab._orders import is_match
+from quant_platform_kit.brokers.schwab._tags import Fate, SentOrder, TagMemory
 from quant_platform_kit.contracts import BrokerOrder, OrderRequest
 from quant_platform_kit.errors import BrokerAnswerError, TransientError
 from quant_platform_kit.market import Clock

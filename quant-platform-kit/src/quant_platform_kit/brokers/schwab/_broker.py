@@ -12,18 +12,19 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from quant_platform_kit.brokers._schwab_bars import Dividends, Span
-from quant_platform_kit.brokers._schwab_desk import OrderDesk
-from quant_platform_kit.brokers._schwab_finder import Finder
-from quant_platform_kit.brokers._schwab_orders import theirs
-from quant_platform_kit.brokers._schwab_rows import money, positions, quote, reading
-from quant_platform_kit.brokers._schwab_session import SchwabLogin, SchwabSession
-from quant_platform_kit.brokers._schwab_tags import (
+from quant_platform_kit.brokers.schwab._bars import Dividends, Span
+from quant_platform_kit.brokers.schwab._desk import OrderDesk
+from quant_platform_kit.brokers.schwab._dividends import DividendFile
+from quant_platform_kit.brokers.schwab._finder import Finder
+from quant_platform_kit.brokers.schwab._orders import theirs
+from quant_platform_kit.brokers.schwab._rows import money, positions, quote, reading
+from quant_platform_kit.brokers.schwab._session import REAL_URL, SchwabLogin, SchwabSession
+from quant_platform_kit.brokers.schwab._tags import (
     InMemoryTags,
     TagFile,
     TagMemory,
 )
-from quant_platform_kit.brokers._schwab_tokens import TokenFile, TokenStore
+from quant_platform_kit.brokers.schwab._tokens import TokenFile, TokenStore
 from quant_platform_kit.contracts import (
     Account,
     Adjustment,
@@ -49,22 +50,42 @@ if TYPE_CHECKING:
 
 _RULES: Final = TradingRules()  # whole shares, no commission on US stocks
 
-__all__ = [
-    "InMemoryTags",
-    "SchwabBroker",
-    "SchwabLogin",
-    "TagFile",
-    "TokenFile",
-    "connect",
-]
-
 
 def connect(
-    login: SchwabLogin, *, token_path: str, tags_path: str, dividends: Dividends | None = None
+    login: SchwabLogin,
+    *,
+    token_path: str,
+    tags_path: str,
+    dividends: Dividends | None = None,
+    clock: Clock | None = None,
 ) -> SchwabBroker:
     """Connect with a token file and a file of tags; for a process of its own."""
-    return SchwabBroker(
-        login, TokenFile(Path(token_path)), TagFile(Path(tags_path)), dividends=dividends
+    tokens, tags = TokenFile(Path(token_path)), TagFile(Path(tags_path))
+    return SchwabBroker(login, tokens, tags, dividends=dividends, clock=clock)
+
+
+def open_account(
+    *,
+    account_id: str,
+    state_dir: Path,
+    clock: Clock,
+    app_key: str,
+    app_secret: str,
+    token_path: str,
+    dividends_path: Path | None,
+    base_url: str | None,
+) -> SchwabBroker:
+    """Open the account that the settings name; what was sent is remembered in `state_dir`."""
+    login = SchwabLogin(app_key, app_secret, account_id, base_url or REAL_URL)
+    dividends = None if dividends_path is None else DividendFile(dividends_path)
+    tags_path = str(state_dir / "schwab-tags.jsonl")
+    return connect(
+        login,
+        token_path=token_path,
+        tags_path=tags_path,
+        dividends=dividends,
+        # Schwab's answers tell the time by which it judges; a simulator's leaps between them.
+        clock=clock if base_url else None,
     )
 
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-from quant_platform_kit.brokers import _longbridge_rows as rows
-from quant_platform_kit.brokers import _longbridge_stops as stops
-from quant_platform_kit.brokers import _longbridge_token
-from quant_platform_kit.brokers._longbridge_fees import Charges
-from quant_platform_kit.brokers._longbridge_sdk import Address, Lost, Refused
-from quant_platform_kit.brokers._longbridge_session import (
+from quant_platform_kit.brokers.longbridge import _rows as rows
+from quant_platform_kit.brokers.longbridge import _stops as stops
+from quant_platform_kit.brokers.longbridge import _token
+from quant_platform_kit.brokers.longbridge._fees import Charges
+from quant_platform_kit.brokers.longbridge._sdk import Address, Lost, Refused
+from quant_platform_kit.brokers.longbridge._session import (
+    ALLOWED_REQUESTS,
     LongbridgeLogin,
     LongbridgeSession,
     executed,
@@ -47,8 +49,6 @@ from quant_platform_kit.market import Clock, ExchangeCalendar, SystemClock, xnys
 if TYPE_CHECKING:
     from quant_platform_kit.market import BarFrame
 
-__all__ = ["Address", "LongbridgeBroker", "LongbridgeLogin", "connect"]
-
 _HISTORY: Final = timedelta(days=89)  # LongBridge looks back 90 days at most
 _MOST_QUOTES: Final = 500
 _NEW_YORK: Final = ZoneInfo("America/New_York")
@@ -63,6 +63,35 @@ def connect(
 ) -> LongbridgeBroker:
     """Connect to the account; for a process of its own."""
     return LongbridgeBroker(login, rules=rules, clock=clock)
+
+
+def open_account(  # noqa: PLR0913 (what the settings say)
+    *,
+    account_id: str,
+    state_dir: Path,
+    clock: Clock,
+    app_key: str,
+    app_secret: str,
+    access_token: str,
+    prefix: str,
+    region: str,
+    http_url: str | None,
+    quote_url: str | None,
+    trade_url: str | None,
+) -> LongbridgeBroker:
+    """Open the account that the settings name; LongBridge keeps what there is to keep."""
+    del state_dir
+    login = LongbridgeLogin(
+        account_id,
+        app_key,
+        app_secret,
+        access_token,
+        region,
+        prefix,
+        Address(http_url, quote_url, trade_url),
+        most_requests=0 if http_url else ALLOWED_REQUESTS,  # a simulator is in no hurry
+    )
+    return connect(login, clock=clock)
 
 
 class LongbridgeBroker:
@@ -118,8 +147,8 @@ class LongbridgeBroker:
 
     def health(self) -> tuple[str, ...]:
         """Return what a human has to do soon; nothing when all is well."""
-        end = _longbridge_token.expires_at(self._login.access_token)
-        alert = _longbridge_token.alert(end, self._clock.now())
+        end = _token.expires_at(self._login.access_token)
+        alert = _token.alert(end, self._clock.now())
         return () if alert is None else (alert,)
 
     def close(self) -> None:

@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from quant_platform_kit.brokers import _longbridge_rows as rows
-from quant_platform_kit.brokers._longbridge_pace import Pace
-from quant_platform_kit.brokers._longbridge_sdk import Address, Lost, Refused, Sdk, utc
+from quant_platform_kit.brokers.longbridge import _rows as rows
+from quant_platform_kit.brokers.longbridge._pace import Pace
+from quant_platform_kit.brokers.longbridge._sdk import Address, Lost, Refused, Sdk, utc
 from quant_platform_kit.errors import BrokerAnswerError, TransientError
 from quant_platform_kit.market import Clock
 
@@ -26,6 +26,10 @@ _MOST_CANDLES: Final = 1000
 _AGREE_SECS: Final = 0.5  # between two looks at executions that are on their way
 _LOOKS: Final = 4
 _TOKEN_CODES: Final = range(401_000, 402_000)
+
+
+ALLOWED_REQUESTS: Final = 30
+"""Of trading, in any 30 seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class LongbridgeLogin:
     address: Address = Address()  # noqa: RUF009 (frozen)
     timeout_secs: float = 10.0
     reuse_secs: float = 5.0
-    most_requests: int = 30
+    most_requests: int = ALLOWED_REQUESTS
 
     @property
     def name(self) -> str:

@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final
 
-from quant_platform_kit.brokers import _ibkr_placing as placing
-from quant_platform_kit.brokers._ibkr_line import Line
-from quant_platform_kit.brokers._ibkr_rows import (
+from quant_platform_kit.brokers.ibkr import _placing as placing
+from quant_platform_kit.brokers.ibkr._line import Line
+from quant_platform_kit.brokers.ibkr._rows import (
     day_of,
     duration,
     to_fill,
@@ -27,7 +28,7 @@ from quant_platform_kit.brokers._ibkr_rows import (
     to_symbol,
     what_to_show,
 )
-from quant_platform_kit.brokers._ibkr_session import IbkrLogin, Session
+from quant_platform_kit.brokers.ibkr._session import IbkrLogin, Session
 from quant_platform_kit.contracts import (
     Account,
     Adjustment,
@@ -47,12 +48,10 @@ from quant_platform_kit.errors import (
     ContractError,
     PlatformError,
 )
-from quant_platform_kit.market import ExchangeCalendar, xnys
+from quant_platform_kit.market import Clock, ExchangeCalendar, xnys
 
 if TYPE_CHECKING:
     from quant_platform_kit.market import BarFrame
-
-__all__ = ["RULES", "IbkrBroker", "IbkrLogin", "connect"]
 
 RULES: Final = TradingRules(
     fees=FeeModel(per_share_usd=Decimal("0.005"), minimum_usd=Decimal("1.00")),
@@ -65,6 +64,14 @@ _PAPER_PREFIX: Final = "D"  # DU for a person's paper account, DF for an adviser
 def connect(login: IbkrLogin) -> IbkrBroker:
     """Return a connected broker; for a process of its own."""
     return IbkrBroker(login)
+
+
+def open_account(
+    *, account_id: str, state_dir: Path, clock: Clock, host: str, port: int, client_id: int
+) -> IbkrBroker:
+    """Open the account that the settings name; TWS keeps the time and what there is to keep."""
+    del state_dir, clock
+    return connect(IbkrLogin(host, port, client_id, account_id))
 
 
 class IbkrBroker:

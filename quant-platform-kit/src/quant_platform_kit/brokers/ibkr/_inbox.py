@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from quant_platform_kit.brokers._ibkr_rows import WireOrder, to_decimal, wire_order
+from quant_platform_kit.brokers.ibkr._rows import WireOrder, to_decimal, wire_order
 
 _TIME_TICKS: Final = frozenset({45, 88})  # when the last trade was made; of live and late prices
 _LINE_LOST: Final = frozenset({1100, 2110})

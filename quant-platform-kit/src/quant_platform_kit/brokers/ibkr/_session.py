@@ -10,8 +10,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from quant_platform_kit.brokers._ibkr_inbox import Inbox
-from quant_platform_kit.brokers._ibkr_rows import (
+from quant_platform_kit.brokers.ibkr._inbox import Inbox
+from quant_platform_kit.brokers.ibkr._rows import (
     STOCK,
     USD,
     WireOrder,

@@ -8,7 +8,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
-from quant_platform_kit.brokers._schwab_tags import SentOrder
+from quant_platform_kit.brokers.schwab._tags import SentOrder
 from quant_platform_kit.contracts import (
     BrokerOrder,
     Fill,

@@ -7,8 +7,8 @@ from collections.abc import Callable, Coroutine
 from time import sleep
 from typing import Any, Final, TypeVar
 
-from quant_platform_kit.brokers._ibkr_sdk import LoopThread, load_library
-from quant_platform_kit.brokers._ibkr_session import ClientIdTakenError, IbkrLogin, Session
+from quant_platform_kit.brokers.ibkr._sdk import LoopThread, load_library
+from quant_platform_kit.brokers.ibkr._session import ClientIdTakenError, IbkrLogin, Session
 from quant_platform_kit.contracts import Submission
 from quant_platform_kit.errors import BrokerAnswerError, PlatformError, TransientError
 
