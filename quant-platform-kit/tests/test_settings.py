@@ -106,7 +106,7 @@ def test_an_unknown_platform_is_refused_with_the_known_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["QPK_CASHFLOOR", "QPK_", "QPK_DRY_RUN", "IBKR_HOST", "IBKR_QPK_STATE_DIR"]
+    "name", ["QPK_CASHFLOOR", "QPK_", "QPK_DRY_RUN", "IBKR_HOSTNAME", "IBKR_QPK_STATE_DIR"]
 )
 def test_a28_an_unknown_variable_stops_the_start_and_is_named(name: str) -> None:
     message = refused(**{name: "true"})
@@ -143,7 +143,7 @@ def test_variables_of_another_platform_or_program_are_none_of_ours() -> None:
         *[("QPK_SIMULATED_LATENCY_SECS", v) for v in ("fast", "-0.1")],
         *[("QPK_SIMULATED_START", v) for v in ("today", "2020-02-30", "31.03.2020", "2020-3-31")],
         *[("QPK_LANGUAGES", v) for v in ("de", "en zh", "en,,zh", "EN")],
-        *[("QPK_BROKER", v) for v in ("ibkr", "Simulated")],
+        *[("QPK_BROKER", v) for v in ("robinhood", "Simulated")],
     ],
 )
 def test_a28_an_unreadable_value_stops_the_start_and_never_becomes_a_default(

@@ -182,9 +182,16 @@ class SchwabSession:
             ) from error
 
     def ask(self, what: str, send: Send) -> httpx.Response:
-        """Return the answer to a question, good or bad; a dead token is renewed once."""
+        """Return the answer to a question, good or bad.
+
+        Once it is asked again where that may help: with a new token, and when a kept connection
+        turns out to have been cut since it was last used.
+        """
         try:
-            response = self.send(send)
+            try:
+                response = self.send(send)
+            except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+                response = self.send(send)
             if response.status_code == _UNAUTHORIZED:
                 # The token of the request: another thread may have renewed it meanwhile.
                 refused = response.request.headers.get("Authorization", "")
