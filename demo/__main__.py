@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 from types import FrameType
@@ -29,6 +30,7 @@ from demo._settings import (
     write_environment,
 )
 from demo._snapshots import Publisher
+from demo._wires import simulators
 from demo._workplace import workplace
 from quant_platform_kit.errors import PlatformError
 from quant_platform_kit.market import xnys
@@ -53,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, _interrupt)  # so that services are stopped on the way out
     try:
         with workplace(options.output) as folder:
-            return _run(console, folder, options.months, serve=options.serve)
+            return _run(console, folder, options)
     except (DemoError, PlatformError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return _FAILED
@@ -62,9 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _INTERRUPTED
 
 
-def _run(console: Console, folder: Path, months: int, *, serve: bool) -> int:
+def _run(console: Console, folder: Path, options: argparse.Namespace) -> int:
     market, calendar = open_market(), xnys()
-    sessions = month_ends(market, calendar, months)
+    sessions = month_ends(market, calendar, options.months)
     homes = {account.platform: folder / account.platform for account in ACCOUNTS}
     for home in homes.values():
         home.mkdir()
@@ -80,11 +82,15 @@ def _run(console: Console, folder: Path, months: int, *, serve: bool) -> int:
         )
         for account in ACCOUNTS
     }
-    for account in ACCOUNTS:
-        home = homes[account.platform]
-        write_environment(settings[account.platform], home / ENVIRONMENT_FILE)
     terminal.print_opening(console, ACCOUNTS, len(sessions))
-    with Fleet(ACCOUNTS, folder, settings) as fleet:
+    with ExitStack() as running:
+        if options.wires:
+            begins = calendar.session_open(sessions[0])
+            logins = running.enter_context(simulators(ACCOUNTS, market, homes, begins))
+            settings = {name: settings[name] | login for name, login in logins.items()}
+        for platform, home in homes.items():
+            write_environment(settings[platform], home / ENVIRONMENT_FILE)
+        fleet = running.enter_context(Fleet(ACCOUNTS, folder, settings))
         with terminal.ReplayDisplay(console, len(ACCOUNTS), len(sessions)) as display:
             runs = replay(fleet.services, sessions, publishers, display.show)
         fleet.kill_and_restart()
@@ -93,7 +99,7 @@ def _run(console: Console, folder: Path, months: int, *, serve: bool) -> int:
         checks = examine(accounts, sessions, repeats)
         _publish(console, folder, accounts, checks, market)
         passed = all(check.passed for check in checks)
-        if serve and passed:
+        if options.serve and passed:
             _serve(console, fleet, sessions[-1])
     if not passed:
         print("demo: a check failed; see above", file=sys.stderr)
@@ -142,6 +148,11 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default=_OUTPUT,
         help="folder to fill; emptied first (default %(default)s)",
+    )
+    parser.add_argument(
+        "--wires",
+        action="store_true",
+        help="through the brokers' own SDKs, each connected to a simulator of its protocol",
     )
     parser.add_argument(
         "--serve", action="store_true", help="leave the services serving until Ctrl-C"

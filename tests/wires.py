@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,9 +13,7 @@ from quant_platform_kit.contracts import CycleReport, CycleRequest, FeeModel
 from quant_platform_kit.market import xnys
 from quant_platform_kit.runtime import Runtime, open_runtime
 from quant_platform_kit.settings import load_settings
-from quant_platform_kit.simulators import SimulatorProcess
-from quant_platform_kit.simulators.longbridge import APP_KEY, APP_SECRET, access_token
-from quant_platform_kit.simulators.schwab import token_document
+from quant_platform_kit.simulators import SimulatorProcess, service_variables
 
 CASH_USD = Decimal(100_000)
 FIRST, NEXT, LATER = date(2012, 2, 3), date(2012, 2, 6), date(2012, 3, 30)
@@ -52,12 +50,16 @@ class Wire:
             "STRATEGY_PROFILE": "spy_macd_vixy",
             "STRATEGY_CONFIG_PATH": str(config),
             "EXECUTION_MODE": "paper",
-            "QPK_ACCOUNT_ID": account_id,
             "QPK_STATE_DIR": str(folder / "state"),
-            "QPK_BROKER": broker,
-            "QPK_SIMULATOR_CONTROL": str(simulator.control.port),
+            **service_variables(
+                broker,
+                account_id,
+                port=simulator.port,
+                control_port=simulator.control.port,
+                folder=folder,
+            ),
         }
-        return cls(broker, simulator, environ | _login(broker, account_id, simulator.port, folder))
+        return cls(broker, simulator, environ)
 
     def open(self) -> Runtime:
         """Open the service's runtime; close it when done."""
@@ -72,29 +74,3 @@ class Wire:
 def close_of(runtime: Runtime, session: date) -> CycleReport:
     """Run the slot at the close of `session`."""
     return runtime.run(CycleRequest("close", session)).report
-
-
-def _login(broker: str, account_id: str, port: int, folder: Path) -> dict[str, str]:
-    if broker == "ibkr":
-        return {"IBKR_PORT": str(port)}
-    if broker == "longbridge":
-        forever = datetime(2100, 1, 1, tzinfo=UTC)
-        return {
-            "LONGPORT_APP_KEY": APP_KEY,
-            "LONGPORT_APP_SECRET": APP_SECRET,
-            "LONGPORT_ACCESS_TOKEN": access_token(account_id, expires_at=forever),
-            "LONGPORT_HTTP_URL": f"http://127.0.0.1:{port}",
-            "LONGPORT_QUOTE_WS_URL": f"ws://127.0.0.1:{port}/quote",
-            "LONGPORT_TRADE_WS_URL": f"ws://127.0.0.1:{port}/trade",
-        }
-    token, secret, dividends = (folder / n for n in ("token.json", "secret", "dividends.csv"))
-    token.write_text(json.dumps(token_document(datetime.now(UTC).timestamp())))
-    secret.write_text("secret\n")
-    dividends.write_text("symbol,ex_date,amount_usd\n")
-    return {
-        "SCHWAB_APP_KEY": "key",
-        "SCHWAB_APP_SECRET_FILE": str(secret),
-        "SCHWAB_TOKEN_PATH": str(token),
-        "SCHWAB_DIVIDENDS_PATH": str(dividends),
-        "SCHWAB_URL": f"http://127.0.0.1:{port}",
-    }

@@ -193,16 +193,18 @@ def test_a_simulator_on_the_machine_s_clock_cannot_be_moved(
 def test_qpk_simulates_a_broker_until_it_is_told_to_end(tmp_path: Path) -> None:
     command = [str(Path(sys.executable).with_name("qpk")), "simulate", "schwab"]
     command += ["--start", "2012-12-03T19:30:00+00:00", "--cash", "5000"]
-    command += ["--token-path", str(tmp_path / "token.json")]
+    command += ["--login", str(tmp_path / "login")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        first, second = (process.stdout.readline() for _ in range(2))
+        first, second, *_ = lines = [process.stdout.readline() for _ in range(10)]
         control = SimulatorControl(int(second.rpartition(":")[2]))
+        assert f"export QPK_SIMULATOR_CONTROL={control.port}\n" in lines
+        assert f"export SCHWAB_TOKEN_PATH={tmp_path / 'login' / 'schwab-token.json'}\n" in lines
         assert first == f"schwab on 127.0.0.1:{control.health()['port']}\n"
         assert control.book()["account"]["cash_usd"] == "5000"
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
-    assert (tmp_path / "token.json").exists()
+    assert (tmp_path / "login" / "schwab-token.json").exists()
 
 
 def test_qpk_says_when_a_port_is_taken() -> None:

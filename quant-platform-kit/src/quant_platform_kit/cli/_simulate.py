@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import shlex
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -63,26 +63,29 @@ def simulate(  # noqa: PLR0913 (each is an option)
     book: Annotated[
         Path | None, typer.Option(help="File of the account's book; in memory when left out.")
     ] = None,
-    token_path: Annotated[
-        Path | None, typer.Option(help="schwab: write a token file that the simulator takes.")
+    login: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the files of a login; prints a service's variables."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Serve a broker's protocol on loopback until Ctrl-C: one simulated account."""
-    from quant_platform_kit.simulators import HostOptions, run_simulator
+    from quant_platform_kit.simulators import HostOptions, run_simulator, service_variables
 
-    if token_path is not None and broker is not Platform.SCHWAB:
-        raise typer.BadParameter("--token-path is for schwab alone")
-    if token_path is not None:
-        _write_token(token_path)
     options = HostOptions(account, market, start, cash, None if book is None else str(book))
 
     def announce(ports: Mapping[str, int]) -> None:
+        variables = {}
+        if login is not None:
+            login.mkdir(parents=True, exist_ok=True)
+            variables = service_variables(broker.value, account, **ports, folder=login.resolve())
         if as_json:
-            answer(ports)
-        else:
-            typer.echo(f"{broker.value} on 127.0.0.1:{ports['port']}")
-            typer.echo(f"control on http://127.0.0.1:{ports['control_port']}")
+            answer({**ports, "variables": variables} if variables else ports)
+            return
+        typer.echo(f"{broker.value} on 127.0.0.1:{ports['port']}")
+        typer.echo(f"control on http://127.0.0.1:{ports['control_port']}")
+        for name, value in variables.items():
+            typer.echo(f"export {name}={shlex.quote(value)}")
 
     try:
         run_simulator(
@@ -90,10 +93,3 @@ def simulate(  # noqa: PLR0913 (each is an option)
         )
     except OSError as error:
         end(ExitCode.USAGE, f"the port cannot be served: {error.strerror}. Give another one.")
-
-
-def _write_token(path: Path) -> None:
-    from quant_platform_kit.market import SystemClock
-    from quant_platform_kit.simulators.schwab import token_document
-
-    path.write_text(json.dumps(token_document(SystemClock().now().timestamp())), encoding="utf-8")

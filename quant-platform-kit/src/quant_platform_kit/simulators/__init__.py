@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from quant_platform_kit.simulators._faults import WireFault, WireFaults, WireSwitch
 from quant_platform_kit.simulators._host import Door, Host, HostOptions, Listener
+from quant_platform_kit.simulators._login import service_variables
 from quant_platform_kit.simulators._process import SimulatorControl, SimulatorProcess
 from quant_platform_kit.simulators._run import run_simulator
 
@@ -27,4 +28,5 @@ __all__ = [
     "WireFaults",
     "WireSwitch",
     "run_simulator",
+    "service_variables",
 ]
