@@ -50,7 +50,7 @@ _MARKET: Final = {
     "SIM_E": [31.0, 29.59],
 }
 _ATTEMPTS: Final = 3
-SAMPLED: Final = 12  # one case in so many of each plan and fault, at another moment each time
+SAMPLED: Final = 16  # one case in so many of each plan and fault, at another moment each time
 _LOT: Final = Decimal(1)
 _FAR_PCT: Final = Decimal(20)  # no price here comes so far: none of these stops sells
 

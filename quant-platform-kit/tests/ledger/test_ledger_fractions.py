@@ -97,6 +97,11 @@ def test_dollars_are_rounded_to_cents_that_add_up() -> None:
     assert round_to_sum(owed, Decimal(-10)) == shares(a="-3.33", b="-3.33", c="-3.34")
 
 
+def test_a_missing_cent_goes_to_the_largest_remainder() -> None:
+    exact = shares(a="1.001", b="1.009", c="0.99")
+    assert round_to_sum(exact, Decimal("3.00")) == shares(a="1.00", b="1.01", c="0.99")
+
+
 @pytest.mark.parametrize(
     ("exact", "rounded"), [("0.005", "0.00"), ("0.015", "0.02"), ("-0.005", "0.00"), ("2", "2.00")]
 )
