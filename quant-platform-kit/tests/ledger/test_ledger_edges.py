@@ -291,3 +291,31 @@ def test_an_account_without_a_dollar_and_a_share_was_looked_at_too(
     look(holds(cash_usd="0", equity_usd="1"))
     assert not ledger.is_new()
     assert look(holds(cash_usd="0", equity_usd="1", AAA=5)).locked.keys() == {"AAA"}
+
+
+def test_what_an_absent_sleeve_held_is_unmanaged_once_a_person_trades_it(
+    ledger: Ledger, holds: Holds, look: Look, trade: Trade
+) -> None:
+    trade("gone", BUY, "5", symbol="ZZZ")
+    look(holds(ZZZ=5))
+    assert held(ledger) == {("gone", "ZZZ"): (5, Decimal(50))}
+    look(holds(ZZZ=3))
+    assert held(ledger) == {(UNMANAGED, "ZZZ"): (3, Decimal(30))}
+    came, went = ledger.transactions(UNMANAGED)[-2:]
+    assert (came.kind, came.quantity, went.quantity) == (Kind.TRANSFER, 5, -2)
+
+
+def test_who_is_left_without_a_share_by_a_split_loses_what_it_cost(
+    ledger: Ledger, holds: Holds, look: Look, trade: Trade
+) -> None:
+    trade("a", BUY, "5", "30")
+    trade("b", BUY, "1", "30")
+    cash = str(sum(ledger.cash().values()) + 2000)
+    both = OWNERS | {"CCC": "b"}
+    look(holds(AAA=6, cash_usd=cash), both, prices_usd=prices(AAA="30"))
+    ledger.close_day(DAYS[0], prices(AAA="30"))
+    look(holds(AAA=1, cash_usd=cash), both, prices_usd=prices(AAA="150"))
+    lost = ledger.transactions("b")[-1]
+    assert (lost.quantity, lost.cost_usd, lost.realised_usd) == (-1, -30, -30)
+    kept = ledger.transactions("a")[-1]
+    assert (kept.quantity, kept.cost_usd, kept.realised_usd) == (-4, 0, 0)
