@@ -5,16 +5,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import pkgutil
 import platform
 import sys
 from collections.abc import Sequence
-from importlib import import_module
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import bench
-from bench._measure import BenchResult
+from bench._measure import BenchResult, measured
 
 _DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 _INTRODUCTION = """\
@@ -37,14 +38,19 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     results: list[BenchResult] = []
     for name in arguments or offered:
-        measured = import_module(f"bench.{name}").run()
-        for result in measured if isinstance(measured, tuple) else (measured,):
+        for result in in_a_fresh_process(name):
             results.append(result)
             print(result, flush=True)
     if not arguments:
         _DOCUMENT.write_text(render(results, machine()), encoding="utf-8")
         print(f"wrote {_DOCUMENT.parent.name}/{_DOCUMENT.name}")
     return 0
+
+
+def in_a_fresh_process(name: str) -> tuple[BenchResult, ...]:
+    """Run one benchmark where no other one has filled the memory."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(measured, name).result()
 
 
 def benchmarks() -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from statistics import median
 from time import perf_counter
 
@@ -65,3 +66,9 @@ def _seconds(work: Callable[[], object]) -> float:
         return perf_counter() - start
     finally:
         gc.enable()
+
+
+def measured(name: str) -> tuple[BenchResult, ...]:
+    """Run the benchmark of the module `name` and return its rows."""
+    rows = import_module(f"bench.{name}").run()
+    return rows if isinstance(rows, tuple) else (rows,)

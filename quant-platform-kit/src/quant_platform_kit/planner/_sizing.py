@@ -101,7 +101,7 @@ def size(line: Line, held: Decimal, terms: Terms) -> Wish:
             return _WITHIN_BAND if gap else _AT_TARGET
         if terms.to_edge:
             lots = _lots_to_edge(line, gap, terms)
-            if lots and -lots * terms.lot_shares <= held:
+            if lots:
                 return _order(line, lots, None, terms)
     # Towards zero, as Decimal divides; the rest then has the sign of the gap.
     lots, rest = divmod(gap, lot)
