@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -11,6 +12,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 _WAIT_SECS: Final = 10
+_TRIES_A_SEC: Final = 100
 
 
 def engine(path: Path, *, read_only: bool) -> Engine:
@@ -48,10 +50,23 @@ def _plain(connection: object, _record: object) -> None:
 def _durable(connection: object, record: object) -> None:
     _plain(connection, record)
     cursor = connection.cursor()  # type: ignore[attr-defined]  # the DBAPI has no shared type
-    cursor.execute("PRAGMA journal_mode=WAL")
+    _use_a_write_ahead_log(cursor)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _use_a_write_ahead_log(cursor: sqlite3.Cursor) -> None:
+    # The one statement that does not wait for a lock by itself: of several processes that open a
+    # new file, one changes its mode and the others are turned away meanwhile.
+    for _ in range(_WAIT_SECS * _TRIES_A_SEC):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            time.sleep(1 / _TRIES_A_SEC)
+        else:
+            return
+    cursor.execute("PRAGMA journal_mode=WAL")
 
 
 def _begin_writing(connection: Connection) -> None:
