@@ -287,6 +287,14 @@ def test_a_failed_query_raises_and_never_looks_empty(
         QUERIES[operation](broker)
 
 
+@pytest.mark.parametrize("operation", QUERIES)
+def test_a_question_on_a_connection_that_was_just_cut_is_asked_again(
+    operation: str, broker: LongbridgeBroker, control: SimulatorControl
+) -> None:
+    control.fault(WireFault.DROP_CONNECTION, operation=operation, nth=1)
+    QUERIES[operation](broker)
+
+
 def test_an_expired_token_tells_the_operator_to_issue_another(
     broker: LongbridgeBroker, control: SimulatorControl
 ) -> None:
@@ -443,6 +451,14 @@ def test_a_broker_that_is_down_fails_the_connection(
         connect()
 
 
+@pytest.mark.parametrize("operation", ["token", "auth", "profile", "positions"])
+def test_a_connection_that_is_cut_once_while_it_opens_is_opened(
+    operation: str, connect: Connect, control: SimulatorControl
+) -> None:
+    control.fault(WireFault.DROP_CONNECTION, operation=operation, nth=1)
+    assert connect().positions() == ()
+
+
 def test_a_broker_that_refuses_connections_fails_the_connection(
     connect: Connect, control: SimulatorControl
 ) -> None:
@@ -533,11 +549,14 @@ def test_notices_come_again_after_the_socket_was_cut(
     connect: Connect, control: SimulatorControl
 ) -> None:
     broker = connect(reuse_secs=3600)
-    control.drop()
-    eventually(lambda: control.health()["requests"]["subscribe"] == 2)
     assert fills(broker, control) == ()
-    control.trade("AAA", Side.BUY, TEN)
-    eventually(lambda: len(fills(broker, control)) == 1)
+    control.drop()
+
+    def is_told_of_another_trade() -> bool:
+        control.trade("AAA", Side.BUY, TEN)
+        return fills(broker, control) != ()
+
+    eventually(is_told_of_another_trade)
 
 
 def _quotes_come_back(broker: LongbridgeBroker) -> bool:

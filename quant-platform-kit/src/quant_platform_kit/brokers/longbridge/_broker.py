@@ -313,8 +313,7 @@ class LongbridgeBroker:
 
     def _verify(self) -> Environment:
         """Require the configured account, and learn what there is before anything is sent."""
-        member = str(self._session.ask_quotes("the connection", "member_id"))
-        if member != self._login.account_id:
+        if self._session.member_id != self._login.account_id:
             raise SettingsError(
                 f"{self._login.name}: the access token opens the account of another member than "
                 "the one that is configured; nothing was sent. Correct QPK_ACCOUNT_ID, or store "

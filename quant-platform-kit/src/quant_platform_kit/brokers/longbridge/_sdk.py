@@ -48,6 +48,10 @@ class Lost(Exception):
     """No answer that can be read: whether the request took effect is unknown."""
 
 
+class Late(Lost):
+    """No answer within the deadline."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where LongBridge is; None takes the SDK's own choice.
@@ -137,7 +141,7 @@ class Sdk:
             return answer.result(self._timeout_secs)
         except TimeoutError as error:
             answer.cancel()
-            raise Lost(f"no answer within {self._timeout_secs:g} s") from error
+            raise Late(f"no answer within {self._timeout_secs:g} s") from error
 
     def _guarded(self, call: Callable[[], Any]) -> Any:  # noqa: ANN401 (untyped SDK)
         try:
@@ -146,6 +150,10 @@ class Sdk:
             if error.code is None:
                 raise Lost(str(error.message)) from error
             raise Refused(int(error.code), str(error.message)) from error
+        except (Lost, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a panic of the SDK's native part need not be an Exception
+            raise Lost(f"its SDK broke: {error}") from error
 
     def _config(self, key: str, secret: str, token: str, address: Address) -> Any:  # noqa: ANN401 (untyped SDK)
         make = getattr(self.words.Config, "from_apikey", self.words.Config)

@@ -9,14 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from quant_platform_kit.brokers.longbridge import _rows as rows
 from quant_platform_kit.brokers.longbridge._pace import Pace
-from quant_platform_kit.brokers.longbridge._sdk import Address, Lost, Refused, Sdk, utc
+from quant_platform_kit.brokers.longbridge._sdk import Address, Late, Lost, Refused, Sdk, utc
 from quant_platform_kit.errors import BrokerAnswerError, TransientError
 from quant_platform_kit.market import Clock
+
+_Answer = TypeVar("_Answer")
 
 _ZERO: Final = Decimal(0)
 _DAY: Final = timedelta(days=1)
@@ -96,14 +98,7 @@ class LongbridgeSession:
         self._hinted = threading.Event()
         self._read: dict[str, tuple[float, list[Any]]] = {}
         with self.asking("the connection"):
-            self.sdk = Sdk(
-                login.app_key,
-                login.app_secret,
-                login.access_token,
-                address=login.address,
-                timeout_secs=login.timeout_secs,
-                on_change=self._hinted.set,
-            )
+            self.sdk, self.member_id = _again_if_cut(self._opened)
 
     def trade(self, name: str, *arguments: object, **named: object) -> Any:  # noqa: ANN401 (untyped SDK)
         """Call the trade context in time; raises `Refused` and `Lost`."""
@@ -113,12 +108,12 @@ class LongbridgeSession:
     def ask(self, what: str, name: str, *arguments: object, **named: object) -> Any:  # noqa: ANN401 (untyped SDK)
         """Call the trade context for an answer that changes nothing."""
         with self.asking(what):
-            return self.trade(name, *arguments, **named)
+            return _again_if_cut(lambda: self.trade(name, *arguments, **named))
 
     def ask_quotes(self, what: str, name: str, *arguments: object) -> Any:  # noqa: ANN401 (untyped SDK)
         """Call the quote context, which has a pace of its own."""
         with self.asking(what):
-            return self.sdk.quote(name, *arguments)
+            return _again_if_cut(lambda: self.sdk.quote(name, *arguments))
 
     def close(self) -> None:
         """Close the connections."""
@@ -157,6 +152,23 @@ class LongbridgeSession:
                 f"{name} gave no answer about {what} that can be read ({lost}); nothing is assumed "
                 "and nothing was sent. Run the slot again when the connection works."
             ) from lost
+
+    def _opened(self) -> tuple[Sdk, str]:
+        """Return open contexts and whose they are; cut while it opens, one is of no use."""
+        login = self._login
+        sdk = Sdk(
+            login.app_key,
+            login.app_secret,
+            login.access_token,
+            address=login.address,
+            timeout_secs=login.timeout_secs,
+            on_change=self._hinted.set,
+        )
+        try:
+            return sdk, str(sdk.quote("member_id"))
+        except (Refused, Lost):
+            sdk.close()
+            raise
 
     # ── Orders and executions ──────────────────────────────────────────────────────────
 
@@ -275,6 +287,16 @@ class LongbridgeSession:
             name = "history_candlesticks_by_date"
             found += self.ask_quotes(what, name, asked, words.Period.Day, *bounds)
         return found
+
+
+def _again_if_cut(ask: Callable[[], _Answer]) -> _Answer:
+    """Ask what changes nothing, once more when a kept connection was cut since its last use."""
+    try:
+        return ask()
+    except Late:
+        raise
+    except Lost:
+        return ask()
 
 
 def submitted(row: Any) -> datetime:  # noqa: ANN401 (untyped SDK)
