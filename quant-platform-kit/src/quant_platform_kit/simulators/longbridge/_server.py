@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import json
-import socket
-import struct
-import threading
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 from urllib.parse import parse_qs, urlsplit
 
 from quant_platform_kit.simulators._faults import WireFault, WireSwitch
 from quant_platform_kit.simulators._host import Host
-from quant_platform_kit.simulators._websocket import WebSocket, accept_key
+from quant_platform_kit.simulators._http_door import HttpDoor, HttpHandler
 from quant_platform_kit.simulators.longbridge import _credentials
 from quant_platform_kit.simulators.longbridge._rows import Row, ticker
 from quant_platform_kit.simulators.longbridge._sockets import LIMIT, Sockets
 from quant_platform_kit.simulators.longbridge._trades import Query, Refusal, Trades, Unanswered
 
-_LOOPBACK: Final = "127.0.0.1"
-_POLL_SECS: Final = 0.05
-_RESET: Final = struct.pack("ii", 1, 0)  # closing sends a reset, as a broken network does
 _TOKEN: Final = ("GET", "/v1/socket/token")
 _RATE_LIMIT: Final = (429002, "api request is limited, please slow down request frequency")
 _DEFECT: Final = b"<html><body>500 Internal Server Error</body></html>"
@@ -76,7 +68,7 @@ class Reply:
 CUT: Final = Reply(None)
 
 
-class LongbridgeDoor:
+class LongbridgeDoor(HttpDoor):
     """Serves HTTP and both sockets on one port until it is closed.
 
     The addresses of a client's configuration are ``http://127.0.0.1:PORT``,
@@ -89,45 +81,7 @@ class LongbridgeDoor:
         self.sockets = Sockets(host, trades, self.drop_connections)
         self._operations = dict(trades.operations())
         self._operations[_TOKEN] = ("token", self._token)
-        self._lock = threading.Lock()
-        self._connections: dict[socket.socket, threading.Event] = {}
-        self._server: _Server | None = _Server(self, port)
-        self.port: int = self._server.server_port
-
-    def drop_connections(self) -> None:
-        """Reset every connection."""
-        with self._lock:
-            connections = list(self._connections.items())
-        for connection, gone in connections:
-            gone.set()
-            _reset(connection)
-
-    def refuse(self, refused: bool) -> None:  # noqa: FBT001 (a switch)
-        """Stop listening and reset everyone, or listen again."""
-        if refused and self._server is not None:
-            self._server.end()
-            self._server = None
-            self.drop_connections()
-        elif not refused and self._server is None:
-            self._server = _Server(self, self.port)
-
-    def close(self) -> None:
-        """Stop serving."""
-        self.refuse(refused=True)
-
-    def opened(self, connection: socket.socket) -> threading.Event:
-        """Note a connection; the event is set when it is cut."""
-        gone = threading.Event()
-        with self._lock:
-            self._connections[connection] = gone
-        return gone
-
-    def closed(self, connection: socket.socket) -> None:
-        """Forget a connection."""
-        with self._lock:
-            gone = self._connections.pop(connection, None)
-        if gone is not None:
-            gone.set()
+        super().__init__(_Handler, port)
 
     # ── Requests ───────────────────────────────────────────────────────────────────────
 
@@ -179,69 +133,16 @@ class LongbridgeDoor:
         return CUT
 
 
-class _Server(ThreadingHTTPServer):
-    allow_reuse_address = True
-    daemon_threads = True
-    request_queue_size = 64
-
-    def __init__(self, door: LongbridgeDoor, port: int) -> None:
-        class Handler(_Handler):
-            served_by: ClassVar = door
-
-        super().__init__((_LOOPBACK, port), Handler)
-        serve = partial(self.serve_forever, poll_interval=_POLL_SECS)
-        self._thread = threading.Thread(target=serve, daemon=True)
-        self._thread.start()
-
-    def end(self) -> None:
-        """Stop listening."""
-        self.shutdown()
-        self.socket.close()
-        self._thread.join()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 (socketserver's)
-        """Say nothing: clients are cut off on purpose."""
-
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(HttpHandler):
     served_by: ClassVar[LongbridgeDoor]
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def setup(self) -> None:
-        super().setup()
-        self._gone = self.served_by.opened(self.connection)
-
-    def finish(self) -> None:
-        with suppress(OSError):
-            super().finish()
-        self.served_by.closed(self.connection)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (http.server's name)
-        """Say nothing: standard output carries the ports alone."""
-
-    def do_GET(self) -> None:
-        if self.headers.get("Upgrade", "").lower() == "websocket":
-            self._upgrade()
-        else:
-            self._answer()
-
-    def do_POST(self) -> None:
-        self._answer()
-
-    do_PUT = do_DELETE = do_POST  # noqa: N815 (http.server's names)
 
     def _answer(self) -> None:
         text = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         reply, late = self.served_by.reply(self.command, self.path, headers, text)
-        if late is not None and late.fault is WireFault.SLOW_ANSWER:
-            self._gone.wait(late.seconds)
-        elif late is not None and late.fault is WireFault.NO_ANSWER:
-            self._gone.wait()
+        self._suffer(late)
         if reply.status is None or self._gone.is_set():
-            self.close_connection = True
-            _reset(self.connection)
+            self._cut()
         else:
             broken = late is not None and late.fault is WireFault.MALFORMED
             self._send(reply.status, reply.body[: len(reply.body) // 2] if broken else reply.body)
@@ -254,13 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _upgrade(self) -> None:
-        self.close_connection = True
-        self.send_response(HTTPStatus.SWITCHING_PROTOCOLS)
-        self.send_header("Upgrade", "websocket")
-        self.send_header("Connection", "Upgrade")
-        self.send_header("Sec-WebSocket-Accept", accept_key(self.headers["Sec-WebSocket-Key"]))
-        self.end_headers()
-        self.served_by.sockets.serve(WebSocket(self.connection), self.path, self._gone)
+        self.served_by.sockets.serve(self._to_websocket(), self.path, self._gone)
 
 
 def _run(function: partial[Row]) -> Reply:
@@ -277,11 +172,3 @@ def _run(function: partial[Row]) -> Reply:
 
 def _refused(status: int, code: int, message: str) -> Reply:
     return Reply(status, json.dumps({"code": code, "message": message, "data": None}).encode())
-
-
-def _reset(connection: socket.socket) -> None:
-    """Close a connection the way a broken network does."""
-    with suppress(OSError):
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        connection.shutdown(socket.SHUT_RD)  # wakes the thread that reads from it
-        connection.close()

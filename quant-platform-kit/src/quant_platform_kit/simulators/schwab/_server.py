@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import json
-import socket
-import struct
-import threading
-from contextlib import suppress
 from decimal import Decimal
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, Final
 
 from quant_platform_kit.simulators._faults import WireFault, WireSwitch
 from quant_platform_kit.simulators._host import Host
-from quant_platform_kit.simulators._websocket import WebSocket, accept_key
+from quant_platform_kit.simulators._http_door import (
+    LOOPBACK,
+    HttpDoor,
+    HttpHandler,
+    HttpServer,
+)
 from quant_platform_kit.simulators.schwab._api import Api, Call
 from quant_platform_kit.simulators.schwab._http import CUT, Reply, Request
 from quant_platform_kit.simulators.schwab._streamer import Streamer
 
-_LOOPBACK: Final = "127.0.0.1"
-_POLL_SECS: Final = 0.05
-_RESET: Final = struct.pack("ii", 1, 0)  # closing sends a reset, as a broken network does
 _BEFORE: Final = frozenset(
     {
         WireFault.REPLY_LOST_BEFORE_BOOKING,
@@ -41,130 +37,42 @@ _AFTER: Final = frozenset(
 )
 
 
-class SchwabDoor:
+class SchwabDoor(HttpDoor):
     """Serves an `Api` until it is closed; a refused client finds no listener at all."""
 
     def __init__(self, host: Host, api: Api, port: int) -> None:
         self.host = host
         self.api = api
         self.streamer = Streamer(host, api)
-        self._lock = threading.Lock()
-        self._connections: dict[socket.socket, threading.Event] = {}
-        self._server: _Server | None = self._listen(port)
-        self.port: int = self._server.server_port
-
-    def drop_connections(self) -> None:
-        """Reset every connection."""
-        with self._lock:
-            connections = list(self._connections.items())
-        for connection, gone in connections:
-            gone.set()
-            reset(connection)
-
-    def refuse(self, refused: bool) -> None:  # noqa: FBT001 (a switch)
-        """Stop listening and reset everyone, or listen again."""
-        if refused and self._server is not None:
-            self._server.end()
-            self._server = None
-            self.drop_connections()
-        elif not refused and self._server is None:
-            self._server = self._listen(self.port)
-
-    def close(self) -> None:
-        """Stop serving."""
-        self.refuse(refused=True)
-
-    def opened(self, connection: socket.socket) -> threading.Event:
-        """Note a connection; the event is set when it is cut."""
-        gone = threading.Event()
-        with self._lock:
-            self._connections[connection] = gone
-        return gone
-
-    def closed(self, connection: socket.socket) -> None:
-        """Forget a connection."""
-        with self._lock:
-            gone = self._connections.pop(connection, None)
-        if gone is not None:
-            gone.set()
-
-    def _listen(self, port: int) -> _Server:
-        return _Server(self, port)
+        super().__init__(_Handler, port, _Server)
 
 
-class _Server(ThreadingHTTPServer):
-    allow_reuse_address = True
-    daemon_threads = True
-    request_queue_size = 64
-
-    def __init__(self, door: SchwabDoor, port: int) -> None:
-        class Handler(_Handler):
-            served_by: ClassVar = door
-
-        super().__init__((_LOOPBACK, port), Handler)
-        serve = partial(self.serve_forever, poll_interval=_POLL_SECS)
-        self._thread = threading.Thread(target=serve, daemon=True)
-        self._thread.start()
-
-    def end(self) -> None:
-        """Stop listening."""
-        self.shutdown()
-        self.socket.close()
-        self._thread.join()
-
+class _Server(HttpServer):
     def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 (socketserver's)
         """Close the connection at once: a polite end first would hide a reset."""
         request.close()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 (socketserver's)
-        """Say nothing: clients are cut off on purpose."""
 
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(HttpHandler):
     served_by: ClassVar[SchwabDoor]
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def setup(self) -> None:
-        super().setup()
-        self._gone = self.served_by.opened(self.connection)
-
-    def finish(self) -> None:
-        with suppress(OSError):
-            super().finish()
-        self.served_by.closed(self.connection)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (http.server's name)
-        """Say nothing: standard output carries the ports alone."""
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         """Tell the time of the host's clock, which is the broker's."""
         now = self.served_by.host.clock.now().timestamp()
         return super().date_time_string(now if timestamp is None else timestamp)
 
-    def do_GET(self) -> None:
-        if self.path == "/ws" and self.headers.get("Upgrade", "").lower() == "websocket":
-            self._upgrade()
-        else:
-            self._answer()
-
-    def do_POST(self) -> None:
-        self._answer()
-
-    do_PUT = do_DELETE = do_POST  # noqa: N815 (http.server's names)
+    def _asks_for_websocket(self) -> bool:
+        return self.path == "/ws" and super()._asks_for_websocket()
 
     def _answer(self) -> None:
         door = self.served_by
         length = int(self.headers.get("Content-Length") or 0)
         headers = {name: self.headers.get(name) for name in ("Authorization",)}
-        headers["X-Served-At"] = f"{_LOOPBACK}:{door.port}"
+        headers["X-Served-At"] = f"{LOOPBACK}:{door.port}"
         request = Request(self.command, self.path, headers, self.rfile.read(length))
         with door.host.lock:
             reply, late = self._reply(request)
-        if late is not None and late.fault is WireFault.SLOW_ANSWER:
-            self._gone.wait(late.seconds)
-        elif late is not None and late.fault is WireFault.NO_ANSWER:
-            self._gone.wait()
+        self._suffer(late)
         if reply.status is None or self._gone.is_set():
             self._cut()
         else:
@@ -220,26 +128,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _cut(self) -> None:
-        self.close_connection = True
-        reset(self.connection)
-
     def _upgrade(self) -> None:
-        self.close_connection = True
-        self.send_response(101)
-        self.send_header("Upgrade", "websocket")
-        self.send_header("Connection", "Upgrade")
-        self.send_header("Sec-WebSocket-Accept", accept_key(self.headers["Sec-WebSocket-Key"]))
-        self.end_headers()
-        self.served_by.streamer.serve(WebSocket(self.connection), self._gone)
-
-
-def reset(connection: socket.socket) -> None:
-    """Close a connection the way a broken network does."""
-    with suppress(OSError):
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        connection.shutdown(socket.SHUT_RD)  # wakes the thread that reads from it
-        connection.close()
+        self.served_by.streamer.serve(self._to_websocket(), self._gone)
 
 
 def _unauthorized() -> Reply:
