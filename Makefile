@@ -50,10 +50,6 @@ demo: $(STAMP) ## Run the main job on real market data: three services, years of
 up: $(STAMP) ## The same, and leave the three services serving
 	@$(BIN)/python -m demo --serve
 
-.PHONY: demo-wires
-demo-wires: $(STAMP) ## A year of it through the brokers' own SDKs and simulators of their wires
-	@$(BIN)/python -m demo --wires --months 12 --output demo-output-wires
-
 .PHONY: test
 test: $(STAMP) ## Run every test
 	@$(BIN)/python -m pytest --numprocesses 2

@@ -76,18 +76,15 @@ def _run(console: Console, folder: Path, options: argparse.Namespace) -> int:
         if account.reads_snapshot
     ]
     commit = source_commit()
-    settings = {
-        account.platform: service_settings(
-            account, market, homes[account.platform].resolve(), sessions[0], commit
-        )
-        for account in ACCOUNTS
-    }
     terminal.print_opening(console, ACCOUNTS, len(sessions))
     with ExitStack() as running:
-        if options.wires:
-            begins = calendar.session_open(sessions[0])
-            logins = running.enter_context(simulators(ACCOUNTS, market, homes, begins))
-            settings = {name: settings[name] | login for name, login in logins.items()}
+        begins = calendar.session_open(sessions[0])
+        logins = running.enter_context(simulators(ACCOUNTS, market, homes, begins))
+        settings = {
+            account.platform: service_settings(account, homes[account.platform].resolve(), commit)
+            | logins[account.platform]
+            for account in ACCOUNTS
+        }
         for platform, home in homes.items():
             write_environment(settings[platform], home / ENVIRONMENT_FILE)
         fleet = running.enter_context(Fleet(ACCOUNTS, folder, settings))
@@ -148,11 +145,6 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default=_OUTPUT,
         help="folder to fill; emptied first (default %(default)s)",
-    )
-    parser.add_argument(
-        "--wires",
-        action="store_true",
-        help="through the brokers' own SDKs, each connected to a simulator of its protocol",
     )
     parser.add_argument(
         "--serve", action="store_true", help="leave the services serving until Ctrl-C"

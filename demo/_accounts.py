@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from quant_platform_kit.contracts import FeeModel
+
 _CONFIGS = Path(__file__).parent / "configs"
 
 BENCHMARK = "SP500"
@@ -54,25 +56,26 @@ class DemoAccount:
         The platform's name as people write it.
     profile : str
         Strategy profile.
+    account_id : str
+        Its number, as the broker writes them.
     opening_cash_usd : Decimal
         What the simulated broker starts with.
     story : str
         What the account does, in one sentence.
     reads_snapshot : bool
         Whether a feature snapshot has to be published before each slot.
+    fees : FeeModel
+        What the broker charges for an order.
     """
 
     platform: str
     broker: str
     profile: str
+    account_id: str
     opening_cash_usd: Decimal
     story: str
     reads_snapshot: bool = False
-
-    @property
-    def account_id(self) -> str:
-        """The simulated account's number."""
-        return f"DEMO-{self.platform.upper()}"
+    fees: FeeModel = FeeModel()  # noqa: RUF009 (frozen)
 
     @property
     def config_path(self) -> Path:
@@ -85,17 +88,20 @@ ACCOUNTS = (
         platform="ibkr",
         broker="Interactive Brokers",
         profile="russell_1000_multi_factor_defensive",
+        account_id="DU2500000",
         opening_cash_usd=Decimal(250_000),
         story=(
             "Ranks 20 large companies by momentum, trend and risk inside their sectors, holds the "
             "best ten, and moves to cash when the market breaks."
         ),
         reads_snapshot=True,
+        fees=FeeModel(per_share_usd=Decimal("0.005"), minimum_usd=Decimal(1)),
     ),
     DemoAccount(
         platform="schwab",
         broker="Charles Schwab",
         profile="global_etf_rotation",
+        account_id="50000000",
         opening_cash_usd=Decimal(50_000),
         story=(
             "Holds the two strongest of five factor funds, chosen once a quarter; every month a "
@@ -106,6 +112,7 @@ ACCOUNTS = (
         platform="longbridge",
         broker="LongBridge",
         profile="spy_macd_vixy",
+        account_id="80000000",
         opening_cash_usd=Decimal(8_000),
         story=(
             "Holds the quality fund while the S&P 500's MACD stands above its signal line, and "

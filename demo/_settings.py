@@ -6,29 +6,22 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 
 from demo._accounts import DemoAccount
-from demo._data import DemoMarket
 
 ENVIRONMENT_FILE = "service.env"
 """The variables of a service, in its account's folder."""
 
 
-def service_settings(
-    account: DemoAccount, market: DemoMarket, folder: Path, first_session: date, commit: str
-) -> dict[str, str]:
-    """Return the variables that make a service look after `account`.
+def service_settings(account: DemoAccount, folder: Path, commit: str) -> dict[str, str]:
+    """Return the variables that make a service look after `account`, but for its broker's.
 
     Parameters
     ----------
     account : DemoAccount
-    market : DemoMarket
     folder : Path
         Gets the service's state and, where the profile reads them, its feature snapshots.
-    first_session : date
-        Session at which the simulated market starts.
     commit : str
         What heartbeats name as the deployed code; may be empty.
     """
@@ -37,13 +30,9 @@ def service_settings(
         "STRATEGY_PROFILE": account.profile,
         "EXECUTION_MODE": "paper",
         f"{prefix}_STRATEGY_CONFIG_PATH": str(account.config_path),
-        "QPK_ACCOUNT_ID": account.account_id,
         "QPK_COMMIT": commit,
         "QPK_LANGUAGES": "en,zh",
         "QPK_STATE_DIR": str(folder / "state"),
-        "QPK_SIMULATED_MARKET": market.setting,
-        "QPK_SIMULATED_CASH_USD": str(account.opening_cash_usd),
-        "QPK_SIMULATED_START": first_session.isoformat(),
     }
     if account.reads_snapshot:
         settings[f"{prefix}_FEATURE_SNAPSHOT_PATH"] = str(snapshot_folder(folder))

@@ -76,7 +76,8 @@ def print_opening(console: Console, accounts: Sequence[DemoAccount], slots: int)
     money = sum((account.opening_cash_usd for account in accounts), Decimal(0))
     console.print(
         f"[bold]{fmt.count(len(accounts), 'account')}, {fmt.usd(money)}, "
-        f"{fmt.count(slots, 'month-end')}.[/] Services on simulated brokers, real closing prices."
+        f"{fmt.count(slots, 'month-end')}.[/] Real closing prices; each service trades through its "
+        "broker's own SDK, connected to a simulator of the broker's wire."
     )
 
 

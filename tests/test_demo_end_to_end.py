@@ -295,6 +295,28 @@ def _get(url: str, path: str) -> dict[str, Any]:
         connection.close()
 
 
+def _readme_block(words: str) -> str:
+    """Return the block of the README in which `words` stand."""
+    blocks = re.findall(r"```\n(.*?)```", (_ROOT / "README.md").read_text(), flags=re.DOTALL)
+    return next(str(block) for block in blocks if words in block)
+
+
+def _shell(commands: str, folder: Path) -> str:
+    qpk = Path(sys.executable).parent / "qpk"
+    script = commands.replace("demo-output", str(folder)).replace(".venv/bin/qpk", str(qpk))
+    done = subprocess.run(
+        ["bash", "-ec", script],  # noqa: S607 (whichever bash the reader has)
+        cwd=_ROOT,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def test_services_stay_until_they_are_told_to_go(tmp_path: Path) -> None:
     folder = tmp_path / "output"
     with _started(folder, "--serve") as (process, output):
@@ -303,6 +325,7 @@ def test_services_stay_until_they_are_told_to_go(tmp_path: Path) -> None:
         assert [_get(url, "/health")["platform"] for url in urls] == list(_ACCOUNTS)
         assert all(_get(url, "/status")["report"] for url in urls)
         assert len(_left_running(folder)) >= len(_ACCOUNTS)
+        assert ":by-hand:dry_run" in _shell(_readme_block("qpk run"), folder)
 
         process.send_signal(signal.SIGINT)
 

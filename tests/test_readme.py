@@ -46,5 +46,5 @@ def test_every_command_of_the_readme_works_after_the_demo(demo_output: Path) -> 
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    for said in ("latest runs", "TRADED", "BUY", "leg of run", ":by-hand:dry_run"):
+    for said in ("latest runs", "TRADED", "BUY", "leg of run"):
         assert said in done.stdout

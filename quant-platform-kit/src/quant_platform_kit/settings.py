@@ -385,6 +385,13 @@ _LOGINS: Mapping[Platform, tuple[_Variable, ...]] = {
             "1",
             "Number of this service at TWS; no two programs share one.",
         ),
+        _Variable(
+            "IBKR_MESSAGES_PER_SEC",
+            "messages_per_sec",
+            int,
+            "45",
+            "Sent to TWS at most; it hangs up on more than half its market data lines. 0: no limit.",
+        ),
     ),
     Platform.SCHWAB: (
         _Variable("SCHWAB_APP_KEY", "app_key", _text, None, "Of the application.", is_secret=True),

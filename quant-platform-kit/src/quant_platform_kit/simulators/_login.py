@@ -41,7 +41,8 @@ def service_variables(
 
 def _ibkr(account_id: str, port: int, folder: Path) -> dict[str, str]:
     del account_id, folder
-    return {"IBKR_HOST": _HOST, "IBKR_PORT": str(port)}
+    # A simulator is in no hurry to hang up.
+    return {"IBKR_HOST": _HOST, "IBKR_PORT": str(port), "IBKR_MESSAGES_PER_SEC": "0"}
 
 
 def _schwab(account_id: str, port: int, folder: Path) -> dict[str, str]:

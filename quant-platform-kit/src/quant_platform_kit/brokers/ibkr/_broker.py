@@ -67,11 +67,19 @@ def connect(login: IbkrLogin) -> IbkrBroker:
 
 
 def open_account(
-    *, account_id: str, state_dir: Path, clock: Clock, host: str, port: int, client_id: int
+    *,
+    account_id: str,
+    state_dir: Path,
+    clock: Clock,
+    host: str,
+    port: int,
+    client_id: int,
+    messages_per_sec: int,
 ) -> IbkrBroker:
     """Open the account that the settings name; TWS keeps the time and what there is to keep."""
     del state_dir, clock
-    return connect(IbkrLogin(host, port, client_id, account_id))
+    login = IbkrLogin(host, port, client_id, account_id, messages_per_sec=messages_per_sec)
+    return connect(login)
 
 
 class IbkrBroker:

@@ -53,6 +53,9 @@ class IbkrLogin:
         May be blank when the login has one account; with several it says which.
     tws_time_zone : str
         Of times that come without one.
+    messages_per_sec : int
+        Sent at most; TWS hangs up on who sends more than it allows, which is 50 for an account
+        with the usual number of market data lines. 0 for no limit.
     connect_secs, query_secs, order_secs, bars_secs : float
         How long a connection, a query, the answer to an order, and daily bars may take.
     cancel_secs : float
@@ -68,6 +71,7 @@ class IbkrLogin:
     client_id: int = 1
     account: str = field(default="", repr=False)
     tws_time_zone: str = "America/New_York"
+    messages_per_sec: int = 45
     connect_secs: float = 10.0
     query_secs: float = 20.0
     order_secs: float = 10.0
@@ -121,6 +125,7 @@ class Session:
         self._ib = library.IB()
         self._ib.RaiseRequestErrors = True
         self._ib.MaxSyncedSubAccounts = 0
+        self._ib.client.MaxRequests = login.messages_per_sec
         self._ib.TimezoneTWS = login.tws_time_zone
         self._contracts: dict[str, Any] = {}
         self.inbox = Inbox(self._ib)
