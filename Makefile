@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+LEGACY := .venv-legacy
 
 PACKAGES := quant-platform-kit us-equity-strategies snapshot-pipelines
 METADATA := $(PACKAGES:%=%/pyproject.toml)
@@ -42,6 +43,19 @@ $(STAMP): constraints.txt $(METADATA)
 	  $(PACKAGES:%=--editable ./%)
 	@touch $@
 
+# The same environment with the older of two SDKs, which cannot live beside their successors.
+$(LEGACY)/.installed: $(STAMP) constraints-legacy.txt
+	@echo "install: environment in $(LEGACY), with ib_insync and longport"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LEGACY)
+	@$(BIN)/uv pip sync --quiet --system-certs --python $(LEGACY)/bin/python \
+	  --require-hashes --no-build constraints.txt
+	@$(BIN)/uv pip uninstall --quiet --python $(LEGACY)/bin/python ib-async aeventkit longbridge
+	@$(BIN)/uv pip install --quiet --system-certs --python $(LEGACY)/bin/python \
+	  --require-hashes --no-build --requirement constraints-legacy.txt
+	@$(BIN)/uv pip install --quiet --python $(LEGACY)/bin/python --no-deps --no-build-isolation \
+	  $(PACKAGES:%=--editable ./%)
+	@touch $@
+
 .PHONY: demo
 demo: $(STAMP) ## Run the main job on real market data: three services, years of month-ends, one report
 	@$(BIN)/python -m demo
@@ -53,6 +67,11 @@ up: $(STAMP) ## The same, and leave the three services serving
 .PHONY: test
 test: $(STAMP) ## Run every test
 	@$(BIN)/python -m pytest --numprocesses 2
+
+.PHONY: test-legacy
+test-legacy: $(LEGACY)/.installed ## Run the tests of the adapters on ib_insync and longport
+	@$(LEGACY)/bin/python -m pytest --numprocesses 2 quant-platform-kit/tests/simulators \
+	  tests/test_wires.py --ignore-glob '*schwab*'
 
 .PHONY: lint
 lint: $(STAMP) ## Check style and formatting
@@ -102,10 +121,14 @@ lock: $(STAMP) ## Resolve requirements.in into constraints.txt (newest versions:
 	  --output-file constraints.txt --quiet --system-certs $(LOCK) \
 	  --universal --python-version 3.11 --fork-strategy fewest \
 	  --generate-hashes --no-emit-index-url $(OURS:%=--no-emit-package %)
+	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile requirements-legacy.in \
+	  --constraint constraints.txt --output-file constraints-legacy.txt --quiet --system-certs \
+	  --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	  --no-emit-index-url
 	@echo "constraints.txt: $$(grep -c '^[a-z]' constraints.txt) packages"
 
 .PHONY: clean
 clean: ## Remove the environment, caches and what the demo wrote
-	@rm -rf .venv .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
+	@rm -rf .venv $(LEGACY) .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache \
 	  demo-output $(PACKAGES:%=%/build) $(PACKAGES:%=%/src/*.egg-info)
 	@find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

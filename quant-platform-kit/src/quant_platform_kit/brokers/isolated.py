@@ -53,13 +53,13 @@ class Deadlines:
         From the start of the process to a connected adapter.
     query_secs : float
         For every call but the next.
-    bars_secs : float
-        For daily bars, which are many and paced.
+    symbol_bars_secs : float
+        More for the daily bars of each symbol, which are many and paced.
     """
 
     connect_secs: float = 60.0
     query_secs: float = 30.0
-    bars_secs: float = 180.0
+    symbol_bars_secs: float = 2.0
 
 
 class IsolatedBroker:
@@ -162,7 +162,8 @@ class IsolatedBroker:
     ) -> Mapping[str, BarFrame]:
         """As the adapter's."""
         asked = (tuple(symbols), sessions, last_session, adjustment)
-        return self._query("daily_bars", *asked, secs=self._deadlines.bars_secs)
+        more_secs = len(symbols) * self._deadlines.symbol_bars_secs
+        return self._query("daily_bars", *asked, more_secs=more_secs)
 
     def submit(self, order: OrderRequest) -> Submission:
         """Hand in one order; without an answer in time its fate is UNRESOLVED."""
@@ -184,10 +185,10 @@ class IsolatedBroker:
 
     # ── Asking ─────────────────────────────────────────────────────────────────────────
 
-    def _query(self, name: str, *arguments: object, secs: float | None = None) -> Any:  # noqa: ANN401 (each method of the port says what)
+    def _query(self, name: str, *arguments: object, more_secs: float = 0.0) -> Any:  # noqa: ANN401 (each method of the port says what)
         with self._lock:
             child = self._connected()
-            secs = secs or self._deadlines.query_secs
+            secs = self._deadlines.query_secs + more_secs
             answer = self._exchange(child, (name, arguments), name, secs)
         return _result(answer)
 
