@@ -70,8 +70,8 @@ test: $(STAMP) ## Run every test
 
 .PHONY: test-legacy
 test-legacy: $(LEGACY)/.installed ## Run the tests of the adapters on ib_insync and longport
-	@$(LEGACY)/bin/python -m pytest --numprocesses 2 quant-platform-kit/tests/simulators \
-	  tests/test_wires.py --ignore-glob '*schwab*'
+	@$(LEGACY)/bin/python -m pytest --numprocesses 2 quant-platform-kit/tests/simulators tests/test_wires.py \
+	  -k 'not schwab'
 
 .PHONY: lint
 lint: $(STAMP) ## Check style and formatting
