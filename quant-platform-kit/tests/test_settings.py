@@ -12,7 +12,7 @@ import pytest
 
 from quant_platform_kit.contracts import ExecutionMode
 from quant_platform_kit.errors import ReasonCode, SettingsError
-from quant_platform_kit.settings import Platform, Settings, load_settings, reference
+from quant_platform_kit.settings import Platform, Settings, example, load_settings, reference
 
 LEAST = {"STRATEGY_PROFILE": "spy_macd_vixy"}
 ACCOUNT = "U" + "7654321"
@@ -203,6 +203,23 @@ def test_the_reference_lists_every_variable_that_is_accepted() -> None:
         own = name.replace("<PLATFORM>", "IBKR")
         if default and default != "required":
             assert load(**{own: default}) == load(), own
+
+
+@pytest.mark.parametrize("platform", Platform, ids=str)
+def test_the_example_of_a_platform_names_every_variable_and_changes_nothing(
+    platform: Platform,
+) -> None:
+    lines = [line[1:] for line in example(platform).splitlines() if re.match("#[A-Z]", line)]
+    given = dict(line.split("=", 1) for line in lines)
+    assert len(given) == len(lines)
+    own = {name.replace("<PLATFORM>", platform.upper()) for name, *_ in reference()}
+    of_others = {
+        name for other in Platform if other is not platform for name, *_ in reference(other)
+    }
+    assert given.keys() == own - of_others
+    assert load(platform, **{name: value for name, value in given.items() if value}) == load(
+        platform
+    )
 
 
 def test_the_process_environment_is_read_when_nothing_else_is_given(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from quant_platform_kit import __version__
 from quant_platform_kit.brokers import (
+    AccountAccess,
     Broker,
     DryRunBroker,
     FrameMarket,
@@ -60,7 +61,14 @@ from quant_platform_kit.orders import Journal, JournalOrder
 from quant_platform_kit.planner import CapitalPolicy
 from quant_platform_kit.risk import Limits, load_limits, record
 from quant_platform_kit.settings import Settings
-from quant_platform_kit.store import AccountLease, Evidence, RunBook, Store, passing_disk
+from quant_platform_kit.store import (
+    AccountLease,
+    Evidence,
+    RunBook,
+    Store,
+    StoredNotes,
+    passing_disk,
+)
 from quant_platform_kit.strategy import (
     Catalog,
     SleeveSpec,
@@ -72,10 +80,12 @@ from quant_platform_kit.strategy import (
 if TYPE_CHECKING:
     from quant_platform_kit.simulators import SimulatorControl
 
-__all__ = ["Controls", "Runtime", "open_controls", "open_runtime"]
+__all__ = ["Controls", "Runtime", "open_broker", "open_controls", "open_runtime"]
 
 SIMULATED_RULES: Final = TradingRules(fees=FeeModel(notional_bps=Decimal(5)))
 """Whole shares and five basis points a trade: near what the three brokers' customers pay."""
+
+_TRADED: Final = (ExecutionMode.LIVE, ExecutionMode.PAPER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,9 +255,9 @@ def open_runtime(settings: Settings) -> Runtime:
     sleeves = _sleeves(settings, catalog)
     limits = load_limits(settings.risk_limits_path, [sleeve.profile for sleeve in sleeves])
     calendar = xnys()
-    connection = _connect(settings, calendar)
-    broker, clock = connection.broker, connection.clock
     alias = _alias(settings)
+    connection = _connect(settings, alias, calendar)
+    broker, clock = connection.broker, connection.clock
     store = _open_store(settings, alias)
     parts = Parts(
         platform=settings.platform.value,
@@ -338,6 +348,15 @@ def open_controls(settings: Settings, *, to_change: bool) -> Controls:
     return Controls(settings, _open_store(settings, _alias(settings)), clock)
 
 
+def open_broker(settings: Settings) -> tuple[Broker, Clock]:
+    """Open the account that the settings name, and nothing else; with the clock it lives by.
+
+    For what looks at a broker without a run. Close the broker when done, where it has a `close`.
+    """
+    connection = _connect(settings, _alias(settings), xnys())
+    return connection.broker, connection.clock
+
+
 def _evidence(
     kept: Evidence, order: JournalOrder
 ) -> tuple[tuple[EvidenceEntry, ...], ChainBreak | None]:
@@ -355,21 +374,33 @@ class _Connection:
     replay: _Replay | None
 
 
-def _connect(settings: Settings, calendar: ExchangeCalendar) -> _Connection:
+def _connect(settings: Settings, alias: str, calendar: ExchangeCalendar) -> _Connection:
     """Return the simulated broker of this process, or the real one in a process of its own."""
     clock = _clock(settings)
     if clock is None:
         broker, simulated = _simulated_broker(settings, calendar)
         return _Connection(broker, simulated, _Replay(simulated))
-    told = {
-        "account_id": settings.account_id,
-        "state_dir": settings.state_dir,
-        "clock": clock,
-        **settings.login,
-    }
-    opening = Opening(f"quant_platform_kit.brokers.{settings.platform}", "open_account", told)
+    access = AccountAccess(
+        settings.account_id,
+        dict(settings.login),
+        settings.state_dir,
+        clock,
+        _notebook(settings, alias),
+    )
+    module = f"quant_platform_kit.brokers.{settings.platform}"
+    opening = Opening(module, "open_account", {"access": access})
     replay = None if isinstance(clock, SystemClock) else _Replay(clock)
     return _Connection(IsolatedBroker(opening), clock, replay)
+
+
+def _notebook(settings: Settings, alias: str) -> StoredNotes | None:
+    """Return where an adapter keeps its notes when the store is not in the state folder."""
+    if not settings.store_url:
+        return None
+    if settings.execution_mode is not ExecutionMode.DRY_RUN:
+        return StoredNotes(settings.store_url, _schema_name(alias, settings.execution_mode))
+    traded = _traded_schema(settings, alias)
+    return None if traded is None else StoredNotes(settings.store_url, traded, read_only=True)
 
 
 def _clock(settings: Settings) -> SystemClock | SimulatorControl | None:
@@ -441,14 +472,18 @@ def _open_store(settings: Settings, alias: str) -> Store:
 
 
 def _traded_store(settings: Settings, alias: str) -> Store | None:
-    for mode in (ExecutionMode.LIVE, ExecutionMode.PAPER):
-        if settings.store_url:
-            name = _schema_name(alias, mode)
-            if Store.exists(settings.store_url, name):
-                return Store.connect(settings.store_url, name, read_only=True)
-        elif (path := _store_path(settings, mode)).exists():
+    if settings.store_url:
+        name = _traded_schema(settings, alias)
+        return None if name is None else Store.connect(settings.store_url, name, read_only=True)
+    for mode in _TRADED:
+        if (path := _store_path(settings, mode)).exists():
             return Store.open(path, read_only=True)
     return None
+
+
+def _traded_schema(settings: Settings, alias: str) -> str | None:
+    names = (_schema_name(alias, mode) for mode in _TRADED)
+    return next((name for name in names if Store.exists(settings.store_url, name)), None)
 
 
 def _require_lasting(path: Path) -> None:

@@ -2,87 +2,120 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import pytest
 
-from quant_platform_kit.brokers import Broker, DryRunBroker, Faults, SimulatedBroker
-from quant_platform_kit.contracts import Adjustment, Fill, OrderRequest, Position, Submission
-from quant_platform_kit.market import BarFrame, SimulatedClock
+from quant_platform_kit.brokers import DryRunBroker, IsolatedBroker, SimulatedBroker
+from quant_platform_kit.contracts import (
+    Account,
+    Adjustment,
+    Fill,
+    OrderRequest,
+    OrderType,
+    Position,
+    Submission,
+    SubmitOutcome,
+)
+from quant_platform_kit.errors import ContractError
+from quant_platform_kit.market import BarFrame
 from quant_platform_kit.testing import (
     BROKER_CARDS,
-    FAULT_CARDS,
     BrokerBench,
     BrokerCard,
-    broker_conformance,
-    broker_faults,
+    NotApplicable,
+    OpenBench,
 )
+from quant_platform_kit.testing._broker_cards import Deck, dealt
+from quant_platform_kit.testing.broker_benches import (
+    in_process_bench,
+    simulated_benches,
+)
+
+CARDS = {card.name: card for card in BROKER_CARDS}
+APPLICABLE = {"in_memory": 77, "on_disk": 77, "dry": 51}
 
 
 @pytest.fixture
-def in_memory(
-    open_broker: Callable[..., Broker], clock: SimulatedClock, faults: Faults
-) -> BrokerBench:
-    broker = open_broker()
-    return BrokerBench(
-        connect=lambda: broker,
-        clock=clock,
-        symbols=("AAA", "BBB"),
-        unknown_symbol="NONE",
-        last_session=date(2020, 3, 30),
-        faults=faults,
+def in_memory(tmp_path: Path) -> BrokerBench:
+    return in_process_bench(tmp_path)
+
+
+@pytest.fixture
+def on_disk(tmp_path: Path) -> BrokerBench:
+    return in_process_bench(tmp_path, on_disk=True)
+
+
+@pytest.fixture
+def dry(in_memory: BrokerBench) -> BrokerBench:
+    broker = DryRunBroker(in_memory.connect(), in_memory.clock)
+    return replace(
+        in_memory, connect=lambda: broker, faults=None, moving=None, agree=None, is_dry=True
     )
 
 
-@pytest.fixture
-def on_disk(
-    in_memory: BrokerBench, open_broker: Callable[..., Broker], book_path: Path
-) -> BrokerBench:
-    return replace(in_memory, connect=lambda: open_broker(book_path=book_path))
-
-
-@pytest.fixture
-def dry(in_memory: BrokerBench, clock: SimulatedClock) -> BrokerBench:
-    broker = DryRunBroker(in_memory.connect(), clock)
-    return replace(in_memory, connect=lambda: broker, faults=None)
-
-
-def _name(card: BrokerCard) -> str:
-    return card.__name__
-
-
-@pytest.mark.parametrize("bench_name", ["in_memory", "on_disk", "dry"])
-@pytest.mark.parametrize("card", BROKER_CARDS, ids=_name)
+@pytest.mark.parametrize("bench_name", APPLICABLE)
+@pytest.mark.parametrize("card", BROKER_CARDS, ids=str)
 def test_the_broker_conforms(
     card: BrokerCard, bench_name: str, request: pytest.FixtureRequest
 ) -> None:
-    card(request.getfixturevalue(bench_name))
+    bench = request.getfixturevalue(bench_name)
+    if not card.lacking(bench):
+        card(bench)
 
 
-@pytest.mark.parametrize("bench_name", ["in_memory", "on_disk"])
-@pytest.mark.parametrize("card", FAULT_CARDS, ids=_name)
-def test_the_simulated_broker_conforms_under_faults(
-    card: BrokerCard, bench_name: str, request: pytest.FixtureRequest
-) -> None:
-    card(request.getfixturevalue(bench_name))
+@pytest.mark.parametrize("bench_name", APPLICABLE)
+def test_as_many_cards_as_ever_apply(bench_name: str, request: pytest.FixtureRequest) -> None:
+    bench = request.getfixturevalue(bench_name)
+    assert sum(not card.lacking(bench) for card in BROKER_CARDS) == APPLICABLE[bench_name]
+
+
+# ── In a process of its own ────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def far_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBench]:
+    with simulated_benches("ibkr", tmp_path_factory.mktemp("isolated")) as benches:
+        yield benches
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[list[IsolatedBroker]]:
+    """Hold the processes, which take a second to start, for all cards."""
+    started: list[IsolatedBroker] = []
+    yield started
+    for broker in started:
+        broker.close()
+
+
+@pytest.fixture
+def isolated(far_bench: OpenBench, processes: list[IsolatedBroker]) -> Iterator[BrokerBench]:
+    with far_bench() as bench:
+        free = iter(tuple(processes))
+
+        def connect() -> IsolatedBroker:
+            broker = next(free, None)
+            if broker is None:
+                broker = bench.isolated()  # type: ignore[misc]
+                processes.append(broker)
+            return broker
+
+        yield replace(bench, connect=connect)
 
 
 @pytest.mark.parametrize(
-    ("module", "cards"), [(broker_conformance, BROKER_CARDS), (broker_faults, FAULT_CARDS)]
+    "card",
+    [card for card in BROKER_CARDS if not card.faults and "connections" not in card.group],
+    ids=str,
 )
-def test_every_card_that_is_written_is_dealt(
-    module: ModuleType, cards: tuple[BrokerCard, ...]
-) -> None:
-    written = [
-        value
-        for name, value in vars(module).items()
-        if callable(value) and getattr(value, "__module__", "") == module.__name__
-    ]
-    assert list(cards) == written
+def test_the_isolated_broker_conforms(card: BrokerCard, isolated: BrokerBench) -> None:
+    if not card.lacking(isolated):
+        card(isolated)
 
 
 # ── Cards can fail: each of these brokers has one defect that real ones showed ──────────
@@ -117,9 +150,43 @@ class HandsOutTheFormingBar(SimulatedBroker):
         }
 
 
+class PassesRawBarsOff(SimulatedBroker):
+    def daily_bars(
+        self, symbols: Sequence[str], sessions: int, last_session: date, adjustment: Adjustment
+    ) -> dict[str, BarFrame]:
+        raw = super().daily_bars(symbols, sessions, last_session, Adjustment.RAW)
+        return {
+            symbol: BarFrame(
+                symbol=symbol, sessions=bars.days, close=bars.close, adjustment=adjustment
+            )
+            for symbol, bars in raw.items()
+        }
+
+
 class IgnoresCancels(SimulatedBroker):
     def cancel(self, broker_order_id: str) -> None:
         """Do nothing."""
+
+
+class TakesNoStops(SimulatedBroker):
+    def submit(self, order: OrderRequest) -> Submission:
+        if order.stop_price_usd is None:
+            return super().submit(order)
+        return Submission(SubmitOutcome.REJECTED, detail="Stops are not taken.")
+
+
+class SellsStopsAtOnce(SimulatedBroker):
+    def submit(self, order: OrderRequest) -> Submission:
+        if order.stop_price_usd is None:
+            return super().submit(order)
+        plain = OrderRequest(order.client_id, order.symbol, order.side, order.quantity)
+        return super().submit(plain)
+
+
+class LendsUnsettledProceeds(SimulatedBroker):
+    def account(self) -> Account:
+        account = super().account()
+        return replace(account, usable_cash_usd=account.cash_usd)
 
 
 @pytest.mark.parametrize(
@@ -129,16 +196,89 @@ class IgnoresCancels(SimulatedBroker):
         (BooksTwice, "a_client_id_buys_once"),
         (ForgetsSince, "executions_are_listed_from_an_instant_on"),
         (HandsOutTheFormingBar, "no_bar_is_still_forming"),
+        (PassesRawBarsOff, "every_adjustment_is_the_market_s_own"),
         (IgnoresCancels, "a_cancelled_order_no_longer_works_but_is_found"),
+        (IgnoresCancels, "a_tiny_order_far_from_the_market_rests_and_is_taken_back"),
+        (TakesNoStops, "a_stop_sells_when_the_price_falls_to_it"),
+        (SellsStopsAtOnce, "a_stop_below_the_price_waits_and_shows_its_trigger"),
+        (LendsUnsettledProceeds, "the_proceeds_of_a_sale_are_usable_when_they_have_settled"),
     ],
 )
 def test_a_card_fails_on_a_broker_that_breaks_it(
-    kind: type[SimulatedBroker],
-    failing: str,
-    in_memory: BrokerBench,
-    open_broker: Callable[..., Broker],
+    kind: type[SimulatedBroker], failing: str, tmp_path: Path
 ) -> None:
-    broken = open_broker(kind=kind)
-    card = getattr(broker_conformance, failing)
     with pytest.raises(AssertionError):
-        card(replace(in_memory, connect=lambda: broken))
+        CARDS[failing](in_process_bench(tmp_path, kind=kind))
+
+
+class WithholdsADollar(SimulatedBroker):
+    def account(self) -> Account:
+        account = super().account()
+        return replace(account, usable_cash_usd=account.cash_usd - 1)
+
+
+@pytest.mark.parametrize(
+    ("untrue", "failing"),
+    [
+        ({"lot_shares": Decimal("0.01")}, "rules_and_capabilities_agree"),
+        ({"bar_columns": ("close", "volume")}, "bars_have_the_columns_that_are_claimed"),
+        (
+            {"adjustments": (Adjustment.TOTAL_RETURN,)},
+            "an_adjustment_that_is_not_claimed_is_refused",
+        ),
+        ({"order_types": (OrderType.MARKET,)}, "a_type_of_order_that_is_not_claimed_is_refused"),
+        ({"order_days": 1}, "an_order_of_yesterday_is_not_found_and_its_shares_are_held"),
+        ({"settlement_sessions": 0}, "the_proceeds_of_a_sale_are_usable_when_they_have_settled"),
+    ],
+)
+def test_a_claim_that_is_not_true_fails(
+    untrue: dict[str, Any], failing: str, tmp_path: Path
+) -> None:
+    bench = in_process_bench(tmp_path, kind=WithholdsADollar)
+    lying = replace(bench, capabilities=replace(bench.capabilities, **untrue))
+    with pytest.raises(AssertionError):
+        CARDS[failing](lying)
+
+
+# ── The deck ───────────────────────────────────────────────────────────────────────────
+
+
+def test_every_card_says_what_is_done_and_what_has_to_come_of_it() -> None:
+    for card in BROKER_CARDS:
+        assert all((card.prerequisites, card.steps, card.events, card.criteria)), card
+        assert card.prerequisites != card.steps
+
+
+def test_numbers_names_and_groups_stand_once_each() -> None:
+    assert len(BROKER_CARDS) >= 80
+    assert len({card.number for card in BROKER_CARDS}) == len(BROKER_CARDS)
+    assert len({card.name for card in BROKER_CARDS}) == len(BROKER_CARDS)
+
+
+def test_a_number_is_not_given_twice() -> None:
+    deck = Deck("twice")
+    deck.card(1)(BROKER_CARDS[0].action)
+    deck.card(1)(BROKER_CARDS[1].action)
+    with pytest.raises(ContractError, match="BRK-001: a number was given twice"):
+        dealt([deck])
+
+
+def test_a_card_without_its_texts_is_refused() -> None:
+    def undescribed(bench: BrokerBench) -> None:
+        """Do something."""
+
+    with pytest.raises(ContractError, match="undescribed"):
+        _ = Deck("bare").card(1)(undescribed).criteria
+
+
+def test_a_card_that_lacks_something_says_what(in_memory: BrokerBench) -> None:
+    with pytest.raises(NotApplicable, match="no wire lies between this broker and its book"):
+        CARDS["torn_frames_are_put_together"](in_memory)
+
+
+def test_on_a_real_account_only_what_is_safe_is_tried(in_memory: BrokerBench) -> None:
+    real = replace(in_memory, is_real=True)
+    tried = [card for card in BROKER_CARDS if not card.lacking(real)]
+    assert {card.name for card in tried} == {
+        card.name for card in BROKER_CARDS if card.is_safe and not card.lacking(in_memory)
+    }

@@ -16,7 +16,16 @@ PLATFORMS = Path(__file__).parents[3] / "platforms"
 ACCOUNT = "U" + "7733119"
 MAKE = "from quant_platform_kit.service import create_app as c; c('ibkr').test_client()"
 HEAVY = (
-    *("apprise", "exchange_calendars", "numpy", "pandas", "pydantic", "rich", "sqlalchemy"),
+    *(
+        "apprise",
+        "exchange_calendars",
+        "google",
+        "numpy",
+        "pandas",
+        "pydantic",
+        "rich",
+        "sqlalchemy",
+    ),
     *("sqlite3", "typer"),
 )
 

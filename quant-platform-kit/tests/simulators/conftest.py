@@ -13,11 +13,9 @@ from typing import Any
 
 import pytest
 
-from quant_platform_kit.brokers import Broker, Faults, FaultSwitch
 from quant_platform_kit.market import xnys
 from quant_platform_kit.simulators import HostOptions, SimulatorControl, SimulatorProcess
 from quant_platform_kit.simulators.schwab import token_document
-from quant_platform_kit.testing import BrokerBench
 
 SESSION = date(2020, 3, 31)
 FIRST, LAST = date(2020, 3, 2), date(2020, 4, 30)
@@ -65,36 +63,6 @@ def launch(fresh: HostOptions) -> Iterator[Callable[[str], SimulatorProcess]]:
 
     with ExitStack() as open_processes:
         yield start
-
-
-class RemoteFaults(Faults):
-    """Switches of a book in another process."""
-
-    __slots__ = ("_control",)
-
-    def __init__(self, control: SimulatorControl) -> None:
-        self._control = control
-
-    def set(self, *switches: FaultSwitch) -> None:
-        """Replace the plan over there."""
-        self._control.set_faults(*switches)
-
-
-@pytest.fixture(scope="session")
-def bench_of() -> Callable[[SimulatorControl, Callable[[], Broker]], BrokerBench]:
-    """Return a function that makes a bench of a simulator and of a way to connect to it."""
-
-    def make(control: SimulatorControl, connect: Callable[[], Broker]) -> BrokerBench:
-        return BrokerBench(
-            connect=connect,
-            clock=control,
-            symbols=("AAA", "BBB"),
-            unknown_symbol="NONE",
-            last_session=xnys().previous(SESSION),
-            faults=RemoteFaults(control),
-        )
-
-    return make
 
 
 @pytest.fixture(scope="session")
@@ -156,16 +124,6 @@ def connect_schwab(
 
 def _none_paid(symbol: str, first: date, last: date) -> dict[date, Decimal]:
     return {}
-
-
-@pytest.fixture
-def schwab_bench(
-    connect_schwab: Callable[..., Broker],
-    schwab_control: SimulatorControl,
-    bench_of: Callable[[SimulatorControl, Callable[[], Broker]], BrokerBench],
-) -> BrokerBench:
-    """Return a bench on a new account at the Schwab simulator."""
-    return bench_of(schwab_control, connect_schwab)
 
 
 @pytest.fixture

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from quant_platform_kit.testing import BROKER_CARDS, FAULT_CARDS, BrokerBench, BrokerCard
+from quant_platform_kit.testing import BROKER_CARDS, BrokerBench, BrokerCard, OpenBench
+from quant_platform_kit.testing.broker_benches import simulated_benches
 
-# An adapter lists an execution once, however often the broker does: `test_schwab_faults`.
-NOT_FOR_ADAPTERS = {"an_execution_listed_twice_keeps_its_id"}
+pytest.importorskip("quant_platform_kit.brokers.schwab")
 
-
-def _name(card: BrokerCard) -> str:
-    return card.__name__
+APPLICABLE = 136
 
 
-@pytest.mark.parametrize("card", BROKER_CARDS, ids=_name)
-def test_the_schwab_adapter_conforms(card: BrokerCard, schwab_bench: BrokerBench) -> None:
-    card(schwab_bench)
+@pytest.fixture(scope="module")
+def open_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBench]:
+    with simulated_benches("schwab", tmp_path_factory.mktemp("schwab")) as benches:
+        yield benches
 
 
-@pytest.mark.parametrize(
-    "card", [card for card in FAULT_CARDS if _name(card) not in NOT_FOR_ADAPTERS], ids=_name
-)
-def test_the_schwab_adapter_conforms_under_faults(
-    card: BrokerCard, schwab_bench: BrokerBench
-) -> None:
-    card(schwab_bench)
+@pytest.fixture
+def bench(open_bench: OpenBench) -> Iterator[BrokerBench]:
+    with open_bench() as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("card", BROKER_CARDS, ids=str)
+def test_the_schwab_adapter_conforms(card: BrokerCard, bench: BrokerBench) -> None:
+    if not card.lacking(bench):
+        card(bench)
+
+
+def test_as_many_cards_as_ever_apply_to_schwab(bench: BrokerBench) -> None:
+    assert sum(not card.lacking(bench) for card in BROKER_CARDS) == APPLICABLE

@@ -121,6 +121,22 @@ def test_two_strategies_run_in_processes_and_one_runs_right_here(
     assert len(workers.pids) == 2
 
 
+def test_a_strategy_in_a_process_of_its_own_sees_no_secret(
+    importable: MakeStrategy,
+    context: StrategyContext,
+    workers: WorkerPool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SCHWAB_APP_SECRET", "canary")
+    decide = "import os\ndef decide(context): return Decision.hold(str(sorted(os.environ)))"
+    job = (importable("tells_variables", decide), context)
+
+    answers = evaluate([job] * 2, PATIENT, workers=workers)
+
+    assert all("PATH" in answer.reason for answer in answers)
+    assert not any("SCHWAB_APP_SECRET" in answer.reason for answer in answers)
+
+
 def test_workers_are_kept_from_one_evaluation_to_the_next(
     importable: MakeStrategy, context: StrategyContext, workers: WorkerPool
 ) -> None:

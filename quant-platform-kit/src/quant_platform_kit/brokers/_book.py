@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Final
 
 from quant_platform_kit.brokers._events import (
@@ -15,9 +15,14 @@ from quant_platform_kit.brokers._events import (
     Expired,
     Filled,
     Opened,
+    Paid,
     Priced,
     Refused,
+    Settled,
+    Split,
 )
+from quant_platform_kit.brokers._tallies import Holding, Tally
+from quant_platform_kit.brokers._triggers import is_reached, trailed
 from quant_platform_kit.contracts import (
     BrokerOrder,
     FeeModel,
@@ -32,21 +37,7 @@ from quant_platform_kit.errors import BrokerAnswerError
 
 _ZERO: Final = Decimal(0)
 _CENT: Final = Decimal("0.01")
-_COST_STEP: Final = Decimal("0.0001")  # as brokers show an average cost
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """Shares of one symbol and what they cost together, without fees; None when unknown."""
-
-    quantity: Decimal
-    cost_usd: Decimal | None
-
-    def position(self, symbol: str) -> Position:
-        """Return the holding as the port reports it."""
-        if self.cost_usd is None:
-            return Position(symbol, self.quantity)
-        return Position(symbol, self.quantity, (self.cost_usd / self.quantity).quantize(_COST_STEP))
+_NOTHING: Final = Tally()
 
 
 @dataclass(slots=True)
@@ -65,8 +56,12 @@ class Book:
         What each stop waits for now; one that was triggered has none any more.
     tape : dict of str to Priced
         The latest price of each symbol since an order waits for one.
-    charged_usd : dict of str to Decimal
-        Fees of each order's executions.
+    tallies : dict of str to Tally
+        Of each order that was executed.
+    unsettled : dict of datetime to Decimal
+        Proceeds that are cash already and pay for purchases only from then on.
+    acted : set of tuple
+        Kind, symbol and ex-date of each corporate action that changed the account.
     """
 
     fees: FeeModel = field(default_factory=FeeModel)
@@ -80,7 +75,9 @@ class Book:
     fills: list[Fill] = field(default_factory=list)
     triggers: dict[str, Decimal] = field(default_factory=dict)
     tape: dict[str, Priced] = field(default_factory=dict)
-    charged_usd: dict[str, Decimal] = field(default_factory=dict)
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    unsettled: dict[datetime, Decimal] = field(default_factory=dict)
+    acted: set[tuple[type[Event], str, date]] = field(default_factory=set)
     _by_client_id: dict[str, str] = field(default_factory=dict)
 
     # ── What it answers ────────────────────────────────────────────────────────────────
@@ -103,6 +100,26 @@ class Book:
         holding = self.holdings.get(symbol)
         return _ZERO if holding is None else holding.quantity
 
+    def held_before(self, symbol: str, instant: datetime) -> Decimal:
+        """Return the shares held when `instant` began."""
+        shares = self.held(symbol)
+        for fill in reversed(self.fills):
+            if fill.at < instant:
+                break
+            if fill.symbol == symbol:
+                shares -= fill.quantity if fill.side is Side.BUY else -fill.quantity
+        return shares
+
+    def traded_on(self, symbol: str, day: date) -> Decimal:
+        """Return the shares bought and sold on a UTC day, which holds one session."""
+        shares = _ZERO
+        for fill in reversed(self.fills):
+            if fill.at.date() < day:
+                break
+            if fill.symbol == symbol:
+                shares += fill.quantity
+        return shares
+
     def free_shares(self, symbol: str) -> Decimal:
         """Return the shares held that no working sale has promised away."""
         promised = sum(
@@ -115,8 +132,12 @@ class Book:
         )
         return self.held(symbol) - promised
 
+    def unsettled_usd(self) -> Decimal:
+        """Return the part of the cash that sales brought and that cannot pay yet."""
+        return sum(self.unsettled.values(), start=_ZERO)
+
     def usable_cash_usd(self) -> Decimal:
-        """Return the cash that no working purchase has reserved; sale proceeds count at once."""
+        """Return the settled cash that no working purchase has reserved."""
         reserved = sum(
             (
                 self.reserved_usd(accepted)
@@ -125,13 +146,20 @@ class Book:
             ),
             start=_ZERO,
         )
-        return self.cash_usd - self.withheld_usd - reserved
+        return self.cash_usd - self.withheld_usd - self.unsettled_usd() - reserved
 
     def reserved_usd(self, accepted: Accepted) -> Decimal:
-        """Return the cash that a working purchase keeps for what is left of it."""
-        left = self.left_of(accepted.order_id)
-        price = accepted.price_usd
-        return money(price, left) + self.fee(accepted.order_id, left, price)
+        """Return the cash that a working purchase keeps for what is left of it.
+
+        Never more than it began with less what it spent: parts that are rounded one by one could
+        otherwise reserve a cent that nobody has.
+        """
+        left, price = self.left_of(accepted.order_id), accepted.price_usd
+        quantity = accepted.request.quantity
+        needed = money(price, left) + self.fee(accepted.order_id, left, price)
+        at_first = money(price, quantity) + self.fees.fee(quantity, price)
+        spent = self.tallies.get(accepted.order_id, _NOTHING).spent_usd
+        return max(_ZERO, min(needed, at_first - spent))
 
     def left_of(self, order_id: str) -> Decimal:
         """Return the quantity of an order that is not filled."""
@@ -143,10 +171,10 @@ class Book:
 
         Fees are those of the whole order, so a minimum is charged once, however it fills.
         """
-        order = self.orders.get(order_id)
-        before = _ZERO if order is None else order.filled_quantity
-        charged = self.charged_usd.get(order_id, _ZERO)
-        return max(_ZERO, self.fees.fee(before + quantity, price_usd) - charged)
+        before = self.tallies.get(order_id, _NOTHING)
+        rated = before.rated_usd + quantity * self.fees.rate(price_usd)
+        notional = before.notional_usd + quantity * price_usd
+        return max(_ZERO, self.fees.charge(rated, notional) - before.fees_usd)
 
     def next_order_id(self) -> str:
         """Return the id of the next order."""
@@ -168,27 +196,34 @@ class Book:
         """
         for event in events:
             match event:
+                case Accepted() | Refused() | Filled() | Cancelled() | Expired():
+                    self._change_order(event)
                 case Opened():
                     self._open(event)
-                case Accepted():
-                    self._accept(event)
                 case Priced():
                     self._price(event)
-                case Refused():
-                    self._enter(
-                        event.order_id,
-                        event.request,
-                        OrderStatus.REJECTED,
-                        event.at,
-                        event.detail,
-                    )
-                case Filled():
-                    self._fill(event.fill)
-                case Cancelled():
-                    self._end(event.order_id, OrderStatus.CANCELLED, "Cancelled on request.")
-                case Expired():
-                    self._end(event.order_id, OrderStatus.EXPIRED, event.detail)
+                case Settled():
+                    self._settle(event)
+                case Paid():
+                    self._act(event)
+                    self.cash_usd += event.amount_usd
+                case Split():
+                    self._act(event)
+                    self._split(event)
             self.last_at = event.at
+
+    def _change_order(self, event: Accepted | Refused | Filled | Cancelled | Expired) -> None:
+        match event:
+            case Accepted():
+                self._accept(event)
+            case Refused(order_id, request, detail, at):
+                self._enter(order_id, request, OrderStatus.REJECTED, at, detail)
+            case Filled():
+                self._fill(event)
+            case Cancelled():
+                self._end(event.order_id, OrderStatus.CANCELLED, event.detail)
+            case Expired():
+                self._end(event.order_id, OrderStatus.EXPIRED, event.detail)
 
     def _open(self, opened: Opened) -> None:
         self.cash_usd = opened.cash_usd
@@ -246,19 +281,53 @@ class Book:
             order_type=request.order_type,
         )
 
-    def _fill(self, fill: Fill) -> None:
+    def _fill(self, filled: Filled) -> None:
+        fill = filled.fill
         order = self._working_order(fill.broker_order_id)
         if order.client_id != fill.client_id:
             raise _impossible(f"fill {fill.fill_id} does not belong to its order")
         self._hold(fill)
-        filled = order.filled_quantity + fill.quantity
-        status = OrderStatus.FILLED if filled == order.quantity else OrderStatus.PARTIAL
-        self.orders[order.broker_order_id] = replace(order, filled_quantity=filled, status=status)
+        self._withhold(filled)
+        quantity = order.filled_quantity + fill.quantity
+        status = OrderStatus.FILLED if quantity == order.quantity else OrderStatus.PARTIAL
+        self.orders[order.broker_order_id] = replace(order, filled_quantity=quantity, status=status)
         self.fills.append(fill)
-        charged = self.charged_usd.get(order.broker_order_id, _ZERO)
-        self.charged_usd[order.broker_order_id] = charged + fill.fee_usd
+        before = self.tallies.get(order.broker_order_id, _NOTHING)
+        self.tallies[order.broker_order_id] = Tally(
+            before.rated_usd + fill.quantity * self.fees.rate(fill.price_usd),
+            before.notional_usd + fill.quantity * fill.price_usd,
+            before.amount_usd + money(fill.price_usd, fill.quantity),
+            before.fees_usd + fill.fee_usd,
+        )
         if status.is_final:
             self._leave(order.broker_order_id)
+
+    def _withhold(self, filled: Filled) -> None:
+        fill, settles_at = filled.fill, filled.settles_at
+        proceeds = money(fill.price_usd, fill.quantity) - fill.fee_usd
+        if settles_at is not None and proceeds > _ZERO:
+            self.unsettled[settles_at] = self.unsettled.get(settles_at, _ZERO) + proceeds
+
+    def _settle(self, settled: Settled) -> None:
+        if self.unsettled.pop(settled.at, None) != settled.amount_usd:
+            raise _impossible(f"{settled.amount_usd} USD settle that no sale brought")
+
+    def _act(self, event: Paid | Split) -> None:
+        key = (type(event), event.symbol, event.ex_date)
+        if key in self.acted:
+            raise _impossible(f"an action of {event.symbol} on {event.ex_date} happens twice")
+        self.acted.add(key)
+
+    def _split(self, split: Split) -> None:
+        """Exchange the shares; what they cost together stays, whatever is left of them."""
+        if self.held(split.symbol) != split.before:
+            raise _impossible(f"a split of {split.before} {split.symbol} that are not held")
+        if split.after:
+            held = self.holdings[split.symbol]
+            self.holdings[split.symbol] = replace(held, quantity=split.after)
+        else:
+            del self.holdings[split.symbol]
+        self.cash_usd += split.paid_usd
 
     def _hold(self, fill: Fill) -> None:
         amount = money(fill.price_usd, fill.quantity)
@@ -298,31 +367,6 @@ def replay(events: Iterable[Event], *, fees: FeeModel, prefix: str = "sim") -> B
     book = Book(fees=fees, prefix=prefix)
     book.apply(*events)
     return book
-
-
-def is_reached(side: Side, trigger_usd: Decimal, price_usd: Decimal) -> bool:
-    """Tell whether a price is at a stop's trigger or beyond: below it for a sale."""
-    return price_usd <= trigger_usd if side is Side.SELL else price_usd >= trigger_usd
-
-
-def trailed(request: OrderRequest, trigger_usd: Decimal | None, price_usd: Decimal) -> Decimal:
-    """Return where a trailing stop's trigger stands at a price; it only ever comes closer.
-
-    Parameters
-    ----------
-    request : OrderRequest
-        With its ratio.
-    trigger_usd : Decimal or None
-        Where it stood.
-    price_usd : Decimal
-    """
-    ratio = request.trailing_ratio or _ZERO
-    if request.side is Side.SELL:
-        follows = (price_usd * (1 - ratio)).quantize(_CENT, ROUND_FLOOR)
-        follows = max(follows, _CENT)
-        return follows if trigger_usd is None else max(trigger_usd, follows)
-    follows = (price_usd * (1 + ratio)).quantize(_CENT, ROUND_CEILING)
-    return follows if trigger_usd is None else min(trigger_usd, follows)
 
 
 def money(price_usd: Decimal, quantity: Decimal) -> Decimal:

@@ -1,9 +1,7 @@
 """What each platform's broker can do, one object a platform; documents and checks are made of it.
 
-`adjustments` and `bar_columns` are one policy of daily bars for all of them: a profile sees the
-same history at every broker, and an adapter whose broker adjusts for splits alone has to bring in
-the dividends itself. An adapter that cannot says so here, and the profiles that need it are no
-longer eligible.
+A claim is a fact of the adapter and not of the broker's brochure: every one is held against the
+adapter by a card (`quant_platform_kit.testing`), and decides which profiles are eligible.
 """
 
 from __future__ import annotations
@@ -12,10 +10,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from quant_platform_kit.contracts import Adjustment, Capabilities, OrderType
+from quant_platform_kit.contracts import Adjustment, Capabilities, OrderType, RateLimit
 
 _US_EQUITY: Final = ("us_equity",)
-_ADJUSTMENTS: Final = (Adjustment.SPLIT, Adjustment.TOTAL_RETURN)
 _COLUMNS: Final = ("open", "high", "low", "close", "volume")
 _ORDER_TYPES: Final = tuple(OrderType)
 _T_PLUS_1: Final = 1
@@ -28,36 +25,58 @@ CAPABILITIES: Final[Mapping[str, Capabilities]] = MappingProxyType(
                 platform="ibkr",
                 display_name="Interactive Brokers",
                 domains=_US_EQUITY,
-                adjustments=_ADJUSTMENTS,
+                adjustments=(Adjustment.SPLIT, Adjustment.TOTAL_RETURN),
                 bar_columns=_COLUMNS,
                 order_types=_ORDER_TYPES,
                 client_tag="orderRef",
                 settlement_sessions=_T_PLUS_1,
-                extended_hours=True,
+                extended_hours=False,  # the adapter's orders are for regular hours, everywhere
+                order_days=1,  # TWS shows the present day alone
+                rate_limit=RateLimit(50, 1),
             ),
             Capabilities(
                 platform="schwab",
                 display_name="Charles Schwab",
                 domains=_US_EQUITY,
-                adjustments=_ADJUSTMENTS,
+                adjustments=(Adjustment.SPLIT, Adjustment.TOTAL_RETURN),
                 bar_columns=_COLUMNS,
                 order_types=_ORDER_TYPES,
                 client_tag=None,  # an order of unknown fate is matched by its own facts
                 settlement_sessions=_T_PLUS_1,
-                extended_hours=True,
+                extended_hours=False,
+                order_days=60,
+                rate_limit=RateLimit(120, 60),
+                shows_trailing_trigger=False,  # its distance alone
+                dividends_setting="SCHWAB_DIVIDENDS_PATH",
             ),
             Capabilities(
                 platform="longbridge",
                 display_name="LongBridge",
                 domains=_US_EQUITY,
-                adjustments=_ADJUSTMENTS,
+                adjustments=(Adjustment.RAW, Adjustment.TOTAL_RETURN),
                 bar_columns=_COLUMNS,
                 order_types=_ORDER_TYPES,
                 client_tag="remark",
                 settlement_sessions=_T_PLUS_1,
-                extended_hours=True,
+                extended_hours=False,
+                order_days=90,
+                rate_limit=RateLimit(30, 30),
             ),
         )
     }
 )
 """By platform, as in the settings."""
+
+SIMULATED_CAPABILITIES: Final = Capabilities(
+    platform="simulated",
+    display_name="The simulated broker",
+    domains=_US_EQUITY,
+    adjustments=tuple(Adjustment),  # on raw prices; a market of adjusted ones has those alone
+    bar_columns=("close",),
+    order_types=_ORDER_TYPES,
+    client_tag="client_id",
+    settlement_sessions=_T_PLUS_1,
+    extended_hours=False,
+    order_days=100_000,  # it forgets nothing
+)
+"""What the broker of this process can do."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, TypeAlias
 
@@ -63,9 +63,17 @@ class Priced:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """Some or all of an order was executed."""
+    """Some or all of an order was executed.
+
+    Parameters
+    ----------
+    fill : Fill
+    settles_at : datetime or None
+        When the proceeds of a sale can pay for a purchase; None when they can at once.
+    """
 
     fill: Fill
+    settles_at: datetime | None = None
 
     @property
     def at(self) -> datetime:
@@ -85,10 +93,11 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """What was left of an order was taken off the book on request."""
+    """What was left of an order was taken off the book, on request or by the venue."""
 
     order_id: str
     at: datetime
+    detail: str = "Cancelled on request."
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +109,51 @@ class Expired:
     detail: str = "Its session closed."
 
 
-Event: TypeAlias = Opened | Accepted | Priced | Filled | Refused | Cancelled | Expired
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Proceeds of sales can pay for purchases from now on."""
+
+    amount_usd: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """A cash dividend on the shares that were held before its ex-date."""
+
+    symbol: str
+    ex_date: date
+    shares: Decimal
+    amount_usd: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The shares of a symbol became more or fewer.
+
+    Parameters
+    ----------
+    symbol : str
+    ex_date : date
+    before, after : Decimal
+        Shares held.
+    paid_usd : Decimal
+        Cash for the fraction of a share that `after` leaves out.
+    at : datetime
+    """
+
+    symbol: str
+    ex_date: date
+    before: Decimal
+    after: Decimal
+    paid_usd: Decimal
+    at: datetime
+
+
+Event: TypeAlias = (
+    Opened | Accepted | Priced | Filled | Refused | Cancelled | Expired | Settled | Paid | Split
+)
 """One thing that happened; a book is the fold of its events."""
 
 _KINDS: Final[dict[str, type[Event]]] = {
@@ -111,6 +164,9 @@ _KINDS: Final[dict[str, type[Event]]] = {
     "reject": Refused,
     "cancel": Cancelled,
     "expire": Expired,
+    "settle": Settled,
+    "dividend": Paid,
+    "split": Split,
 }
 _NAMES: Final = {kind: name for name, kind in _KINDS.items()}
 

@@ -29,7 +29,7 @@ class Opening:
 
     module: str
     function: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def open(self) -> Any:  # noqa: ANN401 (a Broker; the port is not needed here)
         """Import the adapter, connect it and return it."""

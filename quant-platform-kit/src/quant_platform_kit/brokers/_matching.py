@@ -5,18 +5,34 @@ the first session's price at its trigger or beyond, the one of its own submissio
 trades there: after a gap, beyond its trigger. A stop-limit is a limit order from then on. A
 trailing stop's trigger follows each session's price. Within a session the price stands still: an
 order for the day that does not trade at once expires with it.
+
+A session takes no more of an account's orders than its liquidity allows, first come, first
+served. The rest of a day order expires; that of an order until cancelled meets the next session's
+price and volume.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, Protocol
 
-from quant_platform_kit.brokers._book import Book, is_reached, money, trailed
-from quant_platform_kit.brokers._events import Accepted, Event, Expired, Filled, Priced, Refused
+from quant_platform_kit.brokers._actions import CorporateAction
+from quant_platform_kit.brokers._book import Book, money
+from quant_platform_kit.brokers._effects import effect_of
+from quant_platform_kit.brokers._events import (
+    Accepted,
+    Event,
+    Expired,
+    Filled,
+    Priced,
+    Refused,
+    Settled,
+)
+from quant_platform_kit.brokers._liquidity import Liquidity
+from quant_platform_kit.brokers._triggers import is_reached, trailed
 from quant_platform_kit.contracts import (
     Fill,
     OrderRequest,
@@ -28,8 +44,7 @@ from quant_platform_kit.contracts import (
 
 _ZERO: Final = Decimal(0)
 _WHOLE: Final = Decimal(1)
-
-NextPrice: TypeAlias = Callable[[str, datetime, datetime], Priced | None]
+_UNBOUNDED: Final = Liquidity()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +65,11 @@ class Terms:
         When the rest fills by itself.
     refusal : str
         Why the venue takes no order at all; blank when it does.
+    volume : Decimal or None
+        Shares that the session trades; None when the market does not say.
+    liquidity : Liquidity
+    settles_at : datetime or None
+        When the proceeds of a sale can pay for a purchase; None when they can at once.
     """
 
     at: datetime
@@ -59,6 +79,24 @@ class Terms:
     fill_ratio: Decimal = _WHOLE
     fills_at: datetime | None = None
     refusal: str = ""
+    volume: Decimal | None = None
+    liquidity: Liquidity = _UNBOUNDED
+    settles_at: datetime | None = None
+
+
+class Venue(Protocol):
+    """What time brings to an account."""
+
+    def next_price(self, symbol: str, after: datetime, until: datetime) -> Priced | None:
+        """Return the first price that a session makes after one instant and up to another."""
+
+    def terms(self, symbol: str, at: datetime) -> Terms:
+        """Return what a session offers at an instant in it."""
+
+    def actions(
+        self, symbol: str, since: datetime, until: datetime
+    ) -> Sequence[tuple[datetime, CorporateAction]]:
+        """Return what happens to a symbol from one instant to another, both included."""
 
 
 def enter(
@@ -73,58 +111,86 @@ def enter(
         detail = terms.refusal or f"{request.symbol} is not traded here now."
         return (Refused(order_id, request, detail, terms.at),)
     stance = _stance(request, quote)
-    refusal = _refusal(book, request, terms.rules, stance.price_usd)
+    price = stance.price_usd
+    if stance.trades:
+        price = _traded_at(request, request.quantity, quote, terms)
+    refusal = _refusal(book, request, terms.rules, price)
     if refusal:
         return (Refused(order_id, request, refusal, terms.at),)
     accepted = Accepted(
         order_id,
         request,
-        stance.price_usd,
+        price,
         terms.at,
         expires_at=terms.expires_at if request.time_in_force is TimeInForce.DAY else None,
         fills_at=terms.fills_at if stance.trigger_usd is None else None,
         trigger_usd=stance.trigger_usd,
     )
-    quantity = _at_once(request, terms) if stance.trades else _ZERO
+    quantity = _taken(book, request, _at_once(request, terms), terms) if stance.trades else _ZERO
     if not quantity:
         return (accepted,)
-    return (accepted, _fill(book, accepted, quantity, accepted.price_usd, terms.at))
+    filled = execution(book, accepted, quantity, _traded_at(request, quantity, quote, terms), terms)
+    # A part of a sale may bring less than the least fee of the whole: then it waits for the rest.
+    return (accepted,) if _lacking(book, filled.fill) else (accepted, filled)
 
 
-def next_due(book: Book, now: datetime, next_price: NextPrice) -> Event | None:
+def next_due(book: Book, now: datetime, venue: Venue) -> Event | None:
     """Return the earliest thing that time alone does to the book up to `now`; None when none.
 
-    Parameters
-    ----------
-    book : Book
-    now : datetime
-    next_price : callable
-        The first price of a symbol that a session makes after one instant and up to another.
+    Of what happens at one instant, corporate actions come first, then settlements.
     """
     due: Event | None = None
-    for accepted in book.working.values():
-        for event in _destiny(book, accepted, now, next_price):
-            if event.at <= now and (due is None or event.at < due.at):
-                due = event
+    for event in _coming(book, now, venue):
+        if event.at <= now and (due is None or event.at < due.at):
+            due = event
     return due
 
 
-def _destiny(
-    book: Book, accepted: Accepted, now: datetime, next_price: NextPrice
-) -> Iterator[Event]:
-    order_id, fills_at, expires_at = accepted.order_id, accepted.fills_at, accepted.expires_at
-    if fills_at is not None and (expires_at is None or fills_at < expires_at):
-        left = book.left_of(order_id)
-        yield _fill(book, accepted, left, accepted.price_usd, fills_at)
-    elif expires_at is not None:
-        yield Expired(order_id, expires_at)
+def _coming(book: Book, now: datetime, venue: Venue) -> Iterator[Event]:
+    yield from _of_companies(book, now, venue)
+    if book.unsettled:
+        settles_at = min(book.unsettled)
+        yield Settled(book.unsettled[settles_at], settles_at)
+    for accepted in book.working.values():
+        yield from _destiny(book, accepted, now, venue)
+
+
+def _of_companies(book: Book, now: datetime, venue: Venue) -> Iterator[Event]:
+    """Yield the first effect of a corporate action on each symbol that is held or waited for."""
+    waited = {accepted.request.symbol for accepted in book.working.values()}
+    for symbol in sorted(waited.union(book.holdings)):
+        # What came before the last event came before its shares, or has had its effect.
+        for at, action in venue.actions(symbol, book.last_at or now, now):
+            event = effect_of(book, action, at, venue.terms(symbol, at))
+            if event is not None:
+                yield event
+                break
+
+
+def _destiny(book: Book, accepted: Accepted, now: datetime, venue: Venue) -> Iterator[Event]:
+    late = _late(book, accepted, venue)
+    if late is not None:
+        yield late
+    elif accepted.expires_at is not None:
+        yield Expired(accepted.order_id, accepted.expires_at)
     if accepted.request.time_in_force is TimeInForce.GTC:
-        yield from _at_a_price(book, accepted, now, next_price)
+        yield from _at_a_price(book, accepted, now, venue)
 
 
-def _at_a_price(
-    book: Book, accepted: Accepted, now: datetime, next_price: NextPrice
-) -> Iterator[Event]:
+def _late(book: Book, accepted: Accepted, venue: Venue) -> Filled | None:
+    """Return the execution that an order was told to wait for, at the price of its submission."""
+    fills_at, expires_at = accepted.fills_at, accepted.expires_at
+    if fills_at is None or (expires_at is not None and fills_at >= expires_at):
+        return None
+    terms = venue.terms(accepted.request.symbol, fills_at)
+    quantity = _taken(book, accepted.request, book.left_of(accepted.order_id), terms)
+    if not quantity:
+        return None
+    filled = execution(book, accepted, quantity, accepted.price_usd, terms)
+    return None if _lacking(book, filled.fill, reserved_usd=_reserve(book, accepted)) else filled
+
+
+def _at_a_price(book: Book, accepted: Accepted, now: datetime, venue: Venue) -> Iterator[Event]:
     """Yield what the latest price does to an order that waits for one, or else the next price."""
     symbol = accepted.request.symbol
     latest = book.tape.get(symbol)
@@ -133,11 +199,13 @@ def _at_a_price(
     else:
         seen_until = latest.at
     if latest is not None and _trades(book, accepted, latest.price_usd):
-        yield _execution(book, accepted, latest)
-    else:
-        priced = next_price(symbol, seen_until, now)
-        if priced is not None:
-            yield priced
+        event = _in_session(book, accepted, latest, venue.terms(symbol, latest.at))
+        if event is not None:
+            yield event
+            return
+    priced = venue.next_price(symbol, seen_until, now)
+    if priced is not None:
+        yield priced
 
 
 def _trades(book: Book, accepted: Accepted, price_usd: Decimal) -> bool:
@@ -149,21 +217,33 @@ def _trades(book: Book, accepted: Accepted, price_usd: Decimal) -> bool:
     return limit is None or not _is_away(request.side, limit, price_usd)
 
 
-def _execution(book: Book, accepted: Accepted, priced: Priced) -> Filled | Expired:
-    """Fill what is left at a session's price, unless a gap made it more than the cash pays."""
-    order_id, price = accepted.order_id, priced.price_usd
-    left = book.left_of(order_id)
-    amount, fee = money(price, left), book.fee(order_id, left, price)
-    usable = book.usable_cash_usd()
-    if accepted.request.side is Side.BUY:
-        usable += book.reserved_usd(accepted)
-        cost = fee + amount
-    else:
-        cost = fee - amount
-    if cost > _ZERO and cost > usable:
-        detail = f"At {price} USD it takes {cost} USD; {usable} USD are usable."
-        return Expired(order_id, priced.at, detail)
-    return _fill(book, accepted, left, price, priced.at)
+def _in_session(
+    book: Book, accepted: Accepted, priced: Priced, terms: Terms
+) -> Filled | Expired | None:
+    """Fill what the session takes, unless a gap made it more than the cash pays."""
+    request = accepted.request
+    left = book.left_of(accepted.order_id)
+    quantity = _taken(book, request, left, terms)
+    if not quantity:
+        return None
+    price = _traded_at(request, quantity, priced.price_usd, terms)
+    filled = execution(book, accepted, quantity, price, terms)
+    lacking = _lacking(book, filled.fill, reserved_usd=_reserve(book, accepted))
+    return Expired(accepted.order_id, priced.at, lacking) if lacking else filled
+
+
+def _reserve(book: Book, accepted: Accepted) -> Decimal:
+    return book.reserved_usd(accepted) if accepted.request.side is Side.BUY else _ZERO
+
+
+def _lacking(book: Book, fill: Fill, *, reserved_usd: Decimal = _ZERO) -> str:
+    """Return why the cash does not pay for an execution; blank when it does."""
+    amount = money(fill.price_usd, fill.quantity)
+    cost = fill.fee_usd + (amount if fill.side is Side.BUY else -amount)
+    usable = book.usable_cash_usd() + reserved_usd
+    if cost <= _ZERO or cost <= usable:
+        return ""
+    return f"At {fill.price_usd} USD it takes {cost} USD; {usable} USD are usable."
 
 
 class _Stance(NamedTuple):
@@ -216,24 +296,46 @@ def _refusal(book: Book, request: OrderRequest, rules: TradingRules, price_usd: 
 def _at_once(request: OrderRequest, terms: Terms) -> Decimal:
     if terms.fill_ratio == _WHOLE:
         return request.quantity
+    return _whole_lots(request.quantity * terms.fill_ratio, terms)
+
+
+def _taken(book: Book, request: OrderRequest, wanted: Decimal, terms: Terms) -> Decimal:
+    """Return how much of `wanted` the session still takes, in whole lots where not all of it."""
+    capacity = terms.liquidity.capacity(terms.volume)
+    if capacity is None:
+        return wanted
+    room = max(_ZERO, capacity - book.traded_on(request.symbol, terms.at.date()))
+    return wanted if wanted <= room else _whole_lots(room, terms)
+
+
+def _whole_lots(quantity: Decimal, terms: Terms) -> Decimal:
     lot = terms.rules.lot_shares
-    return request.quantity * terms.fill_ratio // lot * lot
+    return quantity // lot * lot
 
 
-def _fill(
-    book: Book, accepted: Accepted, quantity: Decimal, price_usd: Decimal, at: datetime
+def _traded_at(
+    request: OrderRequest, quantity: Decimal, price_usd: Decimal, terms: Terms
+) -> Decimal:
+    """Return the price that an order gets when the session's is given; its limit holds."""
+    tick, limit = terms.rules.tick_usd, request.limit_price_usd
+    price = terms.liquidity.price(request.side, price_usd, quantity, terms.volume, tick)
+    return limit if limit is not None and _is_away(request.side, limit, price) else price
+
+
+def execution(
+    book: Book, accepted: Accepted, quantity: Decimal, price_usd: Decimal, terms: Terms
 ) -> Filled:
+    """Return the execution of some of a working order at a price, whatever the venue bounds."""
     request = accepted.request
-    return Filled(
-        Fill(
-            fill_id=book.next_fill_id(),
-            broker_order_id=accepted.order_id,
-            client_id=request.client_id,
-            symbol=request.symbol,
-            side=request.side,
-            quantity=quantity,
-            price_usd=price_usd,
-            fee_usd=book.fee(accepted.order_id, quantity, price_usd),
-            at=at,
-        )
+    fill = Fill(
+        fill_id=book.next_fill_id(),
+        broker_order_id=accepted.order_id,
+        client_id=request.client_id,
+        symbol=request.symbol,
+        side=request.side,
+        quantity=quantity,
+        price_usd=price_usd,
+        fee_usd=book.fee(accepted.order_id, quantity, price_usd),
+        at=terms.at,
     )
+    return Filled(fill, terms.settles_at if request.side is Side.SELL else None)

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 _MODULE: Final = "quant_platform_kit.brokers._isolated_worker"
 _REPLACED: Final = (
     "The process that speaks to the broker had to be replaced ({} since the last report); every "
-    "order was looked up afterwards. If it goes on, look at the connection to the broker."
+    "order is looked up before anything else is sent. If it goes on, look at the "
+    "connection to the broker."
 )
 
 

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from quant_platform_kit.brokers._account_terms import AccountTerms
 from quant_platform_kit.brokers._book import Book, money, replay
 from quant_platform_kit.brokers._book_file import BookFile
-from quant_platform_kit.brokers._events import Cancelled, Event, Opened, Priced, Refused
+from quant_platform_kit.brokers._events import Cancelled, Event, Opened, Refused
 from quant_platform_kit.brokers._faults import SUBMIT_FAULTS, Fault, Faults, FaultSwitch
+from quant_platform_kit.brokers._liquidity import Liquidity
 from quant_platform_kit.brokers._market_data import MarketData
 from quant_platform_kit.brokers._matching import Terms, enter, next_due
+from quant_platform_kit.brokers._venue import SessionVenue
 from quant_platform_kit.contracts import (
     Account,
     Adjustment,
@@ -67,8 +71,11 @@ class SimulatedBroker:
     - Refused are also: a symbol without a price, a fraction of a lot, less than the smallest
       order, a sale of more than is free, a purchase that usable cash does not pay with its fee,
       and a client id that was seen before.
-    - Sale proceeds are usable at once; working purchases reserve their cash, working sales their
-      shares.
+    - Sale proceeds are usable at once, in a cash account when they settle; working purchases
+      reserve their cash, working sales their shares.
+    - A session takes of an order what `liquidity` allows, at a price that it makes worse. The rest
+      of a day order expires, that of an order until cancelled goes on in the next session.
+    - On a market of raw prices splits and dividends happen at the open of their ex-date.
 
     The same orders at the same instants give the same book, ids included. Queries never write:
     what time alone does to an account is worked out when it is looked at, and written with the
@@ -87,6 +94,11 @@ class SimulatedBroker:
         What orders must obey and what they cost.
     opening_cash_usd : Decimal
         Cash of a new account; must stay what it was for a book that exists.
+    terms : AccountTerms, optional
+        Cash or margin; margin when absent.
+    liquidity : Liquidity, optional
+        How much of an order a session takes and at what cost; all of it, for its price, when
+        absent.
     book_path : Path, optional
         File of the book; the account lives in memory when absent.
     faults : Faults, optional
@@ -105,6 +117,8 @@ class SimulatedBroker:
         *,
         rules: TradingRules,
         opening_cash_usd: Decimal,
+        terms: AccountTerms | None = None,
+        liquidity: Liquidity | None = None,
         book_path: Path | None = None,
         faults: Faults | None = None,
         latency_secs: float = 0.0,
@@ -114,6 +128,8 @@ class SimulatedBroker:
         self._clock = clock
         self._calendar = calendar
         self._rules = rules
+        self._account_terms = AccountTerms() if terms is None else terms
+        self._liquidity = Liquidity() if liquidity is None else liquidity
         self._opening = Opened(account_id, opening_cash_usd, clock.now())
         self._file = None if book_path is None else BookFile(book_path)
         self._faults = Faults() if faults is None else faults
@@ -152,7 +168,7 @@ class SimulatedBroker:
             When the market does not know a symbol that is held.
         """
         book = self._present()
-        session, _ = self._priced_session(self._now())
+        session, _ = self._venue().priced_session(self._now())
         equity = book.cash_usd
         for symbol, holding in book.holdings.items():
             equity += money(self._mark(symbol, session), holding.quantity)
@@ -195,7 +211,7 @@ class SimulatedBroker:
     def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
         """Return the price of each symbol in the session of now; one without a price is absent."""
         self._present()
-        session, at = self._priced_session(self._now())
+        session, at = self._venue().priced_session(self._now())
         quotes: dict[str, Quote] = {}
         for symbol in symbols:
             price = self._market.price(symbol, session)
@@ -222,8 +238,8 @@ class SimulatedBroker:
         end = min(last_session, self._calendar.last_complete_session(self._now()))
         bars: dict[str, BarFrame] = {}
         for symbol in symbols:
-            frame = self._market.frame(symbol, adjustment)
-            cut = None if frame is None else frame.until(end).tail(sessions)
+            frame = self._market.frame(symbol, adjustment, end)
+            cut = None if frame is None else frame.tail(sessions)
             if cut is not None and len(cut):
                 bars[symbol] = cut
         return bars
@@ -282,19 +298,21 @@ class SimulatedBroker:
 
     def _terms(self, symbol: str, switch: FaultSwitch | None) -> Terms:
         now = self._now()
-        session = self._calendar.current_session(now)
-        if session is None or not self._is_open(session, now):
-            return Terms(now, None, self._rules, refusal="The exchange is closed.")
-        fault = None if switch is None else switch.fault
-        late = switch if fault is Fault.LATE_FILL else None
-        return Terms(
-            at=now,
-            price_usd=self._market.price(symbol, session),
-            rules=self._rules,
-            expires_at=self._calendar.session_close(session),
-            fill_ratio=Decimal(1) if fault is None else _FILL_RATIOS.get(fault, Decimal(1)),
-            fills_at=None if late is None else now + timedelta(seconds=late.delay_secs),
+        terms = self._venue().terms(symbol, now)
+        if switch is None or terms.refusal:
+            return terms
+        fault = switch.fault
+        late = timedelta(seconds=switch.delay_secs) if fault is Fault.LATE_FILL else None
+        return replace(
+            terms,
+            fill_ratio=_FILL_RATIOS.get(fault, Decimal(1)),
+            fills_at=None if late is None else now + late,
             refusal="The broker refused the order." if fault is Fault.REJECT else "",
+        )
+
+    def _venue(self) -> SessionVenue:
+        return SessionVenue(
+            self._market, self._calendar, self._rules, self._account_terms, self._liquidity
         )
 
     def _record(self, events: Sequence[Event]) -> None:
@@ -308,7 +326,8 @@ class SimulatedBroker:
         if self._file is not None and self._file.changed():
             self._book = self._load()
         now = self._now()
-        while (event := next_due(self._book, now, self._next_price)) is not None:
+        venue = self._venue()
+        while (event := next_due(self._book, now, venue)) is not None:
             self._book.apply(event)
             if self._file is not None:
                 self._unwritten.append(event)
@@ -355,30 +374,6 @@ class SimulatedBroker:
             f"{now:%Y-%m-%d %H:%M} UTC; nothing was sent. Ask for that session or a later one, or "
             "begin a new account in another QPK_STATE_DIR."
         )
-
-    def _is_open(self, session: date, now: datetime) -> bool:
-        calendar = self._calendar
-        return calendar.session_open(session) <= now < calendar.session_close(session)
-
-    def _priced_session(self, now: datetime) -> tuple[date, datetime]:
-        """Return the session whose prices are known at `now`, and when they were made."""
-        session = self._calendar.current_session(now)
-        if session is None or now < self._calendar.session_open(session):
-            session = self._calendar.last_complete_session(now)
-        return session, min(now, self._calendar.session_close(session))
-
-    def _next_price(self, symbol: str, after: datetime, until: datetime) -> Priced | None:
-        """Return the first price that a session makes at its open, after one instant."""
-        day, calendar = after.date(), self._calendar
-        while day < until.date():
-            day = calendar.next(day)
-            opens_at = calendar.session_open(day)
-            if opens_at > until:
-                return None
-            price = self._market.price(symbol, day)
-            if price is not None:
-                return Priced(symbol, price, opens_at)
-        return None
 
     def _mark(self, symbol: str, session: date) -> Decimal:
         price = self._market.last_price(symbol, session)

@@ -7,13 +7,19 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 
+from quant_platform_kit.brokers import AccountKind, AccountTerms, Impact, Liquidity
 from quant_platform_kit.cli._exit import ExitCode
 from quant_platform_kit.cli._options import JsonOption, answer, end
+from quant_platform_kit.contracts import FeeModel
 from quant_platform_kit.settings import Platform
+
+_TERMS: Final = "Terms of the account"
+_DEPTH: Final = "Depth of the market"
+_ZERO: Final = Decimal(0)
 
 
 def register(app: typer.Typer) -> None:
@@ -31,11 +37,15 @@ def _instant(text: str) -> datetime:
     return instant
 
 
-def _usd(text: str) -> Decimal:
+def _number(text: str) -> Decimal:
     try:
         return Decimal(text)
     except InvalidOperation:
-        raise typer.BadParameter("expected an amount such as 100000 or 99.50") from None
+        raise typer.BadParameter("expected a number such as 100000, 99.50 or 0.1") from None
+
+
+def _amount(unit: str, what: str, panel: str) -> Any:  # noqa: ANN401 (as typer's own)
+    return typer.Option(parser=_number, metavar=unit, help=what, rich_help_panel=panel)
 
 
 def simulate(  # noqa: PLR0913 (each is an option)
@@ -47,11 +57,15 @@ def simulate(  # noqa: PLR0913 (each is an option)
     ] = 0,
     account: Annotated[str, typer.Option(help="Id of the account.")] = "12345678",
     cash: Annotated[
-        Decimal, typer.Option(parser=_usd, metavar="USD", help="What a new account has.")
+        Decimal, typer.Option(parser=_number, metavar="USD", help="What a new account has.")
     ] = Decimal(100_000),
     market: Annotated[
         str, typer.Option(help="Paths of price files, or the bars that ship with the kit.")
     ] = "sample",
+    actions: Annotated[
+        Path | None,
+        typer.Option(help="File of splits and dividends; the market's prices are raw then."),
+    ] = None,
     start: Annotated[
         datetime | None,
         typer.Option(
@@ -67,12 +81,59 @@ def simulate(  # noqa: PLR0913 (each is an option)
         Path | None,
         typer.Option(help="Folder for the files of a login; prints a service's variables."),
     ] = None,
+    account_type: Annotated[
+        AccountKind,
+        typer.Option(help="In a cash account a sale pays when it settles.", rich_help_panel=_TERMS),
+    ] = AccountKind.MARGIN,
+    settlement: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="SESSIONS",
+            help="From a sale to its settlement.",
+            rich_help_panel=_TERMS,
+        ),
+    ] = 1,
+    fee_per_share: Annotated[Decimal, _amount("USD", "For each share.", _TERMS)] = _ZERO,
+    fee_bps: Annotated[Decimal, _amount("BPS", "Of the notional, on top.", _TERMS)] = _ZERO,
+    fee_minimum: Annotated[Decimal, _amount("USD", "Least fee of an order.", _TERMS)] = _ZERO,
+    fee_maximum_bps: Annotated[
+        Decimal | None, _amount("BPS", "Largest fee of an order, of its notional.", _TERMS)
+    ] = None,
+    participation: Annotated[
+        Decimal | None,
+        _amount("RATIO", "Of a session's volume, what it takes of the account's orders.", _DEPTH),
+    ] = None,
+    half_spread: Annotated[
+        Decimal, _amount("RATIO", "What every trade pays, of the price.", _DEPTH)
+    ] = _ZERO,
+    impact: Annotated[
+        Decimal, _amount("RATIO", "What taking a session's whole volume pays on top.", _DEPTH)
+    ] = _ZERO,
+    impact_grows: Annotated[
+        Impact,
+        typer.Option(
+            help="With an order's share of the volume, or with its square root.",
+            rich_help_panel=_DEPTH,
+        ),
+    ] = Impact.SQUARE_ROOT,
     as_json: JsonOption = False,
 ) -> None:
     """Serve a broker's protocol on loopback until Ctrl-C: one simulated account."""
     from quant_platform_kit.simulators import HostOptions, run_simulator, service_variables
 
-    options = HostOptions(account, market, start, cash, None if book is None else str(book))
+    options = HostOptions(
+        account,
+        market,
+        start,
+        cash,
+        book_path=None if book is None else str(book),
+        fees=FeeModel(fee_per_share, fee_bps, fee_minimum, fee_maximum_bps),
+        terms=AccountTerms(account_type, settlement),
+        liquidity=Liquidity(participation, half_spread, impact, impact_grows),
+        actions=None if actions is None else str(actions),
+    )
 
     def announce(ports: Mapping[str, int]) -> None:
         variables = {}

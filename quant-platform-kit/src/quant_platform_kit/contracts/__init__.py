@@ -5,6 +5,7 @@ from __future__ import annotations
 from quant_platform_kit.contracts._capabilities import (
     Capabilities,
     Eligibility,
+    RateLimit,
     eligible,
 )
 from quant_platform_kit.contracts._codec import (
@@ -161,6 +162,7 @@ __all__ = [
     "ProfileStatus",
     "Purpose",
     "Quote",
+    "RateLimit",
     "Role",
     "Rollout",
     "Rounding",

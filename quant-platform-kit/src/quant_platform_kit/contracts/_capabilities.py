@@ -12,8 +12,29 @@ from quant_platform_kit.contracts._validate import check_positive, check_text, c
 
 
 @dataclass(frozen=True, slots=True)
+class RateLimit:
+    """How many requests a broker takes in a span of time; more are turned away."""
+
+    requests: int
+    seconds: int
+
+    def __post_init__(self) -> None:
+        """Refuse a limit that lets nothing through, or that has no span."""
+        for name in ("requests", "seconds"):
+            if getattr(self, name) < 1:
+                raise refuse(self, name, getattr(self, name), "one or more")
+
+    def __str__(self) -> str:
+        """Return the limit in words."""
+        span = "a second" if self.seconds == 1 else f"in {self.seconds} s"
+        return f"{self.requests} {span}"
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What one platform can do; a fact of its adapter, the same for every account.
+
+    Every claim is a card of `quant_platform_kit.testing`: one that is not true fails there.
 
     Parameters
     ----------
@@ -35,6 +56,16 @@ class Capabilities:
         Sessions until the proceeds of a sale are settled cash.
     extended_hours : bool
         Whether an order may be asked to trade before the open and after the close.
+    order_days : int
+        Exchange days, today's included, for which an order is found after it has ended. What
+        `Broker.find_order` does not find proves nothing about an older one.
+    rate_limit : RateLimit or None
+        Requests that the broker takes.
+    shows_trailing_trigger : bool
+        Whether the broker tells where the trigger of a trailing stop stands.
+    dividends_setting : str or None
+        The setting without which there are no total-return bars, for a broker that does not tell
+        dividends; None where the broker adjusts for them itself.
     lot_shares : Decimal
         Smallest tradable quantity; 1 means whole shares.
     target_modes : tuple of TargetMode
@@ -52,6 +83,10 @@ class Capabilities:
     client_tag: str | None
     settlement_sessions: int
     extended_hours: bool
+    order_days: int = 1
+    rate_limit: RateLimit | None = None
+    shows_trailing_trigger: bool = True
+    dividends_setting: str | None = None
     lot_shares: Decimal = Decimal(1)
     target_modes: tuple[TargetMode, ...] = tuple(TargetMode)
     input_modes: tuple[InputMode, ...] = tuple(InputMode)
@@ -65,6 +100,13 @@ class Capabilities:
         check_positive(self, "lot_shares", self.lot_shares)
         if self.settlement_sessions < 0:
             raise refuse(self, "settlement_sessions", self.settlement_sessions, "zero or more")
+        if self.order_days < 1:
+            raise refuse(self, "order_days", self.order_days, "one or more")
+
+    @property
+    def takes_fractions(self) -> bool:
+        """Whether less than a share can be traded."""
+        return self.lot_shares % 1 != 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,9 @@ class CycleReport:
     Money in USD. `environment` is what the connected broker says it is; None when the run ended
     before the broker was asked. `account` is masked: reports travel. `verdicts` holds the last
     risk checks of every leg, in the order of the plan. `evidence_sha256` stands for all evidence
-    up to this run: whoever has it can tell that none was changed or cut off.
+    up to this run: whoever has it can tell that none was changed or cut off. `outdated` is True
+    when the broker could not be asked after the run's orders: money and positions are those from
+    before.
     """
 
     run_key: str
@@ -169,6 +171,7 @@ class CycleReport:
     versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     commit: str = ""
     evidence_sha256: str = ""
+    outdated: bool = False
 
     @property
     def snapshots(self) -> tuple[SnapshotRef, ...]:

@@ -115,16 +115,32 @@ class TargetPortfolio:
 
 @dataclass(frozen=True, slots=True)
 class FeeModel:
-    """What an order costs: a rate on the notional plus an amount per share, at least a minimum."""
+    """What an order costs: a rate on the notional plus an amount per share, within bounds.
+
+    Parameters
+    ----------
+    per_share_usd, notional_bps : Decimal
+        The rates, added up.
+    minimum_usd : Decimal
+        Least fee of an order.
+    maximum_bps : Decimal or None
+        Largest fee of an order, in basis points of its notional; below the minimum, it is the
+        maximum that counts. IBKR's fixed plan for US stocks is 0.005 USD a share, 1 USD at least,
+        100 bps at most; its tiered plan begins at 0.0035 USD and 0.35 USD, with the fees of
+        exchange and clearing on top.
+    """
 
     per_share_usd: Decimal = ZERO
     notional_bps: Decimal = ZERO
     minimum_usd: Decimal = ZERO
+    maximum_bps: Decimal | None = None
 
     def __post_init__(self) -> None:
         """Refuse a negative charge."""
         for field in ("per_share_usd", "notional_bps", "minimum_usd"):
             check_decimal(self, field, getattr(self, field), least=ZERO)
+        if self.maximum_bps is not None:
+            check_decimal(self, "maximum_bps", self.maximum_bps, least=ZERO)
 
     def fee(self, quantity: Decimal, price_usd: Decimal) -> Decimal:
         """Return the fee in USD for `quantity` shares at `price_usd`, rounded up to the cent.
@@ -132,16 +148,22 @@ class FeeModel:
         Rounded up, a budget never falls short of the charge, and an order in two parts never
         costs less than the order in one: what did not fit a budget still does not fit later.
         """
-        return self.charge(quantity * self.rate(price_usd))
+        notional = None if self.maximum_bps is None else quantity * price_usd
+        return self.charge(quantity * self.rate(price_usd), notional)
 
     def rate(self, price_usd: Decimal) -> Decimal:
-        """Return what one share at `price_usd` adds to a fee, in USD, before the minimum."""
+        """Return what one share at `price_usd` adds to a fee, in USD, before its bounds."""
         return self.per_share_usd + price_usd * self.notional_bps * _BASIS_POINT
 
-    def charge(self, amount_usd: Decimal) -> Decimal:
-        """Return the fee in USD that follows from the rates of all shares of an order."""
+    def charge(self, amount_usd: Decimal, notional_usd: Decimal | None = None) -> Decimal:
+        """Return the fee in USD that follows from the rates of all shares of an order.
+
+        Without its notional, the most that it can be: the maximum is left out.
+        """
         if amount_usd < self.minimum_usd:  # noqa: PLR1730 (max costs as much as the rest of it)
             amount_usd = self.minimum_usd
+        if self.maximum_bps is not None and notional_usd is not None:
+            amount_usd = min(amount_usd, notional_usd * self.maximum_bps * _BASIS_POINT)
         return amount_usd.quantize(_CENT, ROUND_CEILING)
 
 

@@ -47,6 +47,10 @@ class SnapshotManifest:
     code_version : str
     sources : mapping of str to str
         SHA-256 of every input, by name.
+    config_name : str
+        What the configuration is called, for people; its digest is what counts.
+    files : mapping of str to str
+        SHA-256 of every file of the version beside the manifest, by name.
     """
 
     contract: str
@@ -62,6 +66,8 @@ class SnapshotManifest:
     generated_at: datetime
     code_version: str
     sources: Mapping[str, str]
+    config_name: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse a manifest with an unnamed part, or something that is not a hash."""
@@ -70,6 +76,9 @@ class SnapshotManifest:
         for name in ("snapshot_sha256", "config_sha256"):
             if _SHA256.fullmatch(getattr(self, name)) is None:
                 raise refuse(self, name, getattr(self, name), "a SHA-256 in hexadecimal")
+        for name, sha256 in self.files.items():
+            if _SHA256.fullmatch(sha256) is None:
+                raise refuse(self, f"files[{name}]", sha256, "a SHA-256 in hexadecimal")
         if self.row_count < 1:
             raise refuse(self, "row_count", self.row_count, "at least one row")
         check_unique(self, "columns", self.columns)
@@ -82,11 +91,15 @@ class SnapshotManifest:
 
 @dataclass(frozen=True, slots=True)
 class FeatureRow:
-    """Features of one symbol; floats, since they only ever rank. NaN marks an undefined one."""
+    """Features of one symbol; floats, since they only ever rank. NaN marks an undefined one.
+
+    `price_date` is the session of the last price behind them, where the publisher says so.
+    """
 
     symbol: str
     sector: str
     features: Mapping[str, float]
+    price_date: date | None = None
 
     def __post_init__(self) -> None:
         """Refuse an infinite feature."""

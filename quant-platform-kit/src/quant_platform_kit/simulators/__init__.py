@@ -16,14 +16,19 @@ from quant_platform_kit.simulators._host import Door, Host, HostOptions, Listene
 from quant_platform_kit.simulators._login import service_variables
 from quant_platform_kit.simulators._process import SimulatorControl, SimulatorProcess
 from quant_platform_kit.simulators._run import run_simulator
+from quant_platform_kit.simulators._wires import QUERIES, WIRES, Occasion, Wire
 
 __all__ = [
+    "QUERIES",
+    "WIRES",
     "Door",
     "Host",
     "HostOptions",
     "Listener",
+    "Occasion",
     "SimulatorControl",
     "SimulatorProcess",
+    "Wire",
     "WireFault",
     "WireFaults",
     "WireSwitch",

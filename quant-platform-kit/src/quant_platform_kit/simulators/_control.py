@@ -1,12 +1,13 @@
 """The control port of a simulator: JSON over HTTP, for tests, tools and people with curl.
 
 ========= ============== =====================================================================
-GET       /health        which broker, its port, the clock, the account, requests by kind
+GET       /health        which broker, its port, the clock, the account, requests by kind, and
+                         how often each fault of the wire struck
 GET       /book          money, positions, every order and execution
 POST      /clock         ``{"to": instant}`` or ``{"secs": number}``; moves time, never back
 PUT       /faults        a list of ``{"fault": name, ...}``, fields as in the switches' classes
 DELETE    /faults        no faults any more
-POST      /market        ``{"market": "sample" or paths}``
+POST      /market        ``{"market": "sample" or paths, "actions": path or nothing}``
 POST      /trade         ``{"symbol", "side", "quantity", "limit_price_usd"}``: someone else trades
 POST      /connections   ``{"action": "drop" | "refuse" | "accept"}``; refuse drops as well
 POST      /account       a new account instead of this one; fields of `HostOptions`
@@ -105,6 +106,7 @@ class Commands:
             "now": encode(simulation.host.clock.now()),
             "account_id": simulation.host.account_id,
             "requests": dict(simulation.host.requests),
+            "struck": dict(simulation.host.wire.struck),
         }
 
     def book(self, _: Json) -> Json:
@@ -114,6 +116,7 @@ class Commands:
             return {
                 "now": encode(host.clock.now()),
                 "account": encode(host.broker.account()),
+                "unsettled_usd": encode(host.broker.unsettled_usd()),
                 "positions": encode(host.broker.positions()),
                 "orders": encode(host.orders()),
                 "fills": encode(host.fills()),
@@ -140,7 +143,7 @@ class Commands:
 
     def set_market(self, body: Json) -> Json:
         """Replace the market."""
-        self._simulation.host.set_market(body["market"])
+        self._simulation.host.set_market(body["market"], body.get("actions"))
         return {}
 
     def trade(self, body: Json) -> Json:

@@ -6,6 +6,7 @@ Faults of the book itself (an order that rests, a quote that is missing) are tho
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
@@ -139,18 +140,31 @@ class WireSwitch:
 
 
 class WireFaults(Switchboard[WireSwitch]):
-    """The switches of one door; used under the host's lock."""
+    """The switches of one door; used under the host's lock.
 
-    __slots__ = ()
+    Attributes
+    ----------
+    struck : collections.Counter
+        How often each fault struck, whatever was switched on and off meanwhile.
+    """
+
+    __slots__ = ("struck",)
+
+    def __init__(self, *switches: WireSwitch) -> None:
+        super().__init__(*switches)
+        self.struck: Counter[WireFault] = Counter()
 
     def strike(
         self, faults: Collection[WireFault], operation: str, symbol: str | None = None
     ) -> WireSwitch | None:
         """Count one occasion for `faults` and return the first switch that strikes, if any."""
-        return self.first(
+        struck = self.first(
             lambda switch: (
                 switch.fault in faults
                 and switch.operation in (None, operation)
                 and switch.symbol in (None, symbol)
             )
         )
+        if struck is not None:
+            self.struck[struck.fault] += 1
+        return struck

@@ -13,16 +13,18 @@ from pathlib import Path
 from typing import Final, Protocol, TypeAlias
 
 from quant_platform_kit.brokers import (
+    AccountTerms,
     Fault,
     Faults,
     FaultSwitch,
     FrameMarket,
+    Liquidity,
     SimulatedBroker,
     open_market,
 )
 from quant_platform_kit.brokers._book import Book
-from quant_platform_kit.brokers._events import Accepted, Cancelled, Event, Filled, Refused
-from quant_platform_kit.brokers._matching import enter
+from quant_platform_kit.brokers._events import Accepted, Cancelled, Event, Refused
+from quant_platform_kit.brokers._matching import enter, execution
 from quant_platform_kit.contracts import (
     BrokerOrder,
     FeeModel,
@@ -81,6 +83,12 @@ class HostOptions:
     book_path : str, optional
         File of the book; the account lives in memory when absent.
     fees : FeeModel
+    terms : AccountTerms
+        Cash or margin, and when sales settle.
+    liquidity : Liquidity
+        How much of an order a session takes, and at what cost.
+    actions : str, optional
+        File of corporate actions; the market's prices are raw then.
     """
 
     account_id: str
@@ -89,6 +97,9 @@ class HostOptions:
     cash_usd: Decimal
     book_path: str | None = None
     fees: FeeModel = field(default_factory=FeeModel)
+    terms: AccountTerms = field(default_factory=AccountTerms)
+    liquidity: Liquidity = field(default_factory=Liquidity)
+    actions: str | None = None
 
 
 class Host:
@@ -106,6 +117,8 @@ class Host:
     clock : Clock
     calendar : ExchangeCalendar
     account_id : str
+    book_path : Path or None
+        File of the book; what a door has to remember for as long lies beside it.
     environment_label : str
         What doors call this environment where their protocol has a word for it.
     faults : Faults
@@ -121,11 +134,12 @@ class Host:
     def __init__(self, options: HostOptions) -> None:
         self.lock = threading.RLock()
         self.account_id = options.account_id
+        self.book_path = None if options.book_path is None else Path(options.book_path)
         self.calendar: ExchangeCalendar = xnys()
         self.clock: Clock = (
             SystemClock() if options.start is None else SimulatedClock(options.start)
         )
-        self.market: FrameMarket = open_market(options.market)
+        self.market: FrameMarket = _opened(options.market, options.actions)
         self.faults = Faults()
         self.wire = WireFaults()
         self.broker = VenueBroker(
@@ -135,7 +149,9 @@ class Host:
             self.calendar,
             rules=TradingRules(fees=options.fees),
             opening_cash_usd=options.cash_usd,
-            book_path=None if options.book_path is None else Path(options.book_path),
+            terms=options.terms,
+            liquidity=options.liquidity,
+            book_path=self.book_path,
             faults=self.faults,
         )
         self.requests: Counter[str] = Counter()
@@ -250,10 +266,10 @@ class Host:
             self.clock.advance_to(instant)
             self.settle()
 
-    def set_market(self, spec: str) -> None:
-        """Replace the market; working orders meet the new prices."""
+    def set_market(self, spec: str, actions: str | None = None) -> None:
+        """Replace the market and what happens to its shares; working orders meet the new prices."""
         with self.lock:
-            self.market = open_market(spec)
+            self.market = _opened(spec, actions)
             self.broker.set_market(self.market)
             self.settle()
 
@@ -302,6 +318,10 @@ class VenueBroker(SimulatedBroker):
         """Return what an order asked for."""
         return self._requests[order_id]
 
+    def unsettled_usd(self) -> Decimal:
+        """Return the part of the cash that sales brought and that cannot pay yet."""
+        return self._present().unsettled_usd()
+
     def set_market(self, market: FrameMarket) -> None:
         """Trade on other prices from now on."""
         self._market = market
@@ -311,23 +331,13 @@ class VenueBroker(SimulatedBroker):
         return self._take(order, FaultSwitch(fault))
 
     def fill(self, order_id: str) -> None:
-        """Execute what is left of a working order at its quote."""
+        """Execute what is left of a working order at its quote, whatever the session takes."""
         book = self._present()
-        order = book.orders[order_id]
-        price = self.quotes([order.symbol])[order.symbol].price_usd
-        quantity = book.left_of(order_id)
-        fill = Fill(
-            fill_id=book.next_fill_id(),
-            broker_order_id=order_id,
-            client_id=order.client_id,
-            symbol=order.symbol,
-            side=order.side,
-            quantity=quantity,
-            price_usd=price,
-            fee_usd=book.fee(order_id, quantity, price),
-            at=self._now(),
-        )
-        self._record((Filled(fill),))
+        accepted = book.working[order_id]
+        symbol = accepted.request.symbol
+        price = self.quotes([symbol])[symbol].price_usd
+        left = book.left_of(order_id)
+        self._record((execution(book, accepted, left, price, self._terms(symbol, None)),))
 
     def replace(self, order_id: str, request: OrderRequest) -> Submission:
         """Cancel a working order and enter `request` as one event, or change nothing."""
@@ -359,6 +369,10 @@ class VenueBroker(SimulatedBroker):
         for event in events:
             if isinstance(event, Accepted | Refused):
                 self._requests[event.order_id] = event.request
+
+
+def _opened(spec: str, actions: str | None) -> FrameMarket:
+    return open_market(spec, None if actions is None else Path(actions))
 
 
 def _tag(client_id: str | None) -> str | None:

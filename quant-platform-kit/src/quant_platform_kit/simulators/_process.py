@@ -13,7 +13,7 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
 
-from quant_platform_kit.brokers import Fault, FaultSwitch
+from quant_platform_kit.brokers import AccountTerms, Fault, FaultSwitch, Liquidity
 from quant_platform_kit.contracts import FeeModel, Side, canonical, encode
 from quant_platform_kit.errors import ContractError, TransientError
 from quant_platform_kit.simulators._faults import WireFault, WireSwitch
@@ -80,9 +80,9 @@ class SimulatorControl:
         """Switch every fault off."""
         self._call("DELETE", "/faults")
 
-    def set_market(self, market: str) -> None:
-        """Replace the market: paths of price files, or ``sample``."""
-        self._call("POST", "/market", {"market": market})
+    def set_market(self, market: str, actions: str | None = None) -> None:
+        """Replace the market, as in `HostOptions`."""
+        self._call("POST", "/market", {"market": market, "actions": actions})
 
     def trade(
         self, symbol: str, side: Side, quantity: Decimal, *, limit: Decimal | None = None
@@ -144,6 +144,9 @@ class SimulatorProcess:
         cash_usd: Decimal,
         book_path: str | None = None,
         fees: FeeModel | None = None,
+        terms: AccountTerms | None = None,
+        liquidity: Liquidity | None = None,
+        actions: str | None = None,
         port: int = 0,
         control_port: int = 0,
     ) -> Self:
@@ -155,7 +158,15 @@ class SimulatorProcess:
             When it cannot be started; its own words are in the message.
         """
         options = HostOptions(
-            account_id, market, start, cash_usd, book_path, FeeModel() if fees is None else fees
+            account_id,
+            market,
+            start,
+            cash_usd,
+            book_path,
+            fees=fees or FeeModel(),
+            terms=terms or AccountTerms(),
+            liquidity=liquidity or Liquidity(),
+            actions=actions,
         )
         arguments = ["--port", str(port), "--control-port", str(control_port), "--attached"]
         arguments += ["--options", canonical(options)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -53,5 +54,7 @@ def run_simulator(
 
 
 def _until_input_ends(ended: threading.Event) -> None:
-    sys.stdin.buffer.read()
+    # Past the buffer of `sys.stdin`: an interpreter that ends is stopped by whoever waits in there.
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
     ended.set()

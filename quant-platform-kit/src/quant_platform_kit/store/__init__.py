@@ -7,6 +7,7 @@ from quant_platform_kit.store._disk import passing_disk
 from quant_platform_kit.store._evidence import Evidence, attest, attest_once, evidence_head
 from quant_platform_kit.store._files import replace_text
 from quant_platform_kit.store._lease import AccountLease
+from quant_platform_kit.store._notes import StoredNotes
 from quant_platform_kit.store._runs import RunBook, RunFrame
 from quant_platform_kit.store._store import Store
 from quant_platform_kit.store._tables import (
@@ -21,6 +22,7 @@ from quant_platform_kit.store._tables import (
     leases,
     locks,
     metadata,
+    notes,
     orders,
     outbox,
     pauses,
@@ -38,6 +40,7 @@ __all__ = [
     "RunBook",
     "RunFrame",
     "Store",
+    "StoredNotes",
     "attest",
     "attest_once",
     "audit",
@@ -52,6 +55,7 @@ __all__ = [
     "leases",
     "locks",
     "metadata",
+    "notes",
     "orders",
     "outbox",
     "passing_disk",

@@ -333,6 +333,15 @@ evidence = Table(
     Column("sha256", String, nullable=False, unique=True),
 )
 
+# What an adapter has to remember because its broker does not; the newest line about a thing counts.
+
+notes = Table(
+    "notes",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("line", Text, nullable=False),
+)
+
 outbox = Table(
     "outbox",
     metadata,

@@ -20,6 +20,11 @@ from quant_platform_kit.workers import READY, Child
 _START_SECS: Final = 60.0  # a worker that is not ready by then never will be
 _END_SECS: Final = 1.0
 _MODULE: Final = "quant_platform_kit.strategy._worker"
+# What Python and its libraries run on. A strategy needs no login, and must not be able to tell one.
+_VARIABLES: Final = frozenset(
+    {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "OMP_NUM_THREADS"}
+    | {"PYTHONHASHSEED", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "OPENBLAS_NUM_THREADS"}
+)
 
 
 class WorkerPool:
@@ -98,7 +103,7 @@ class _Worker:
     """One process and what it is doing."""
 
     def __init__(self) -> None:
-        self.child = Child(_MODULE)
+        self.child = Child(_MODULE, _VARIABLES)
         self.line = self.child.line
         self.is_ready = False
         self.job: int | None = None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Collection
 from multiprocessing import Pipe
 from typing import Final
 
@@ -31,6 +33,9 @@ class Child:
     ----------
     module : str
         Full name of the module.
+    variables : collection of str, optional
+        Which of our environment it gets, for code that has no business with our secrets; all of
+        it when left out.
 
     Raises
     ------
@@ -38,7 +43,9 @@ class Child:
         When the machine starts no process.
     """
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, module: str, variables: Collection[str] | None = None) -> None:
+        ours = os.environ  # noqa: TID251 (passed on, not read)
+        environment = {k: v for k, v in ours.items() if variables is None or k in variables}
         path = json.dumps(import_path())
         self.line, theirs = Pipe()
         try:
@@ -46,6 +53,7 @@ class Child:
                 [sys.executable, "-c", _BOOTSTRAP, str(theirs.fileno()), path, module],
                 stdin=subprocess.DEVNULL,
                 stdout=_ERR,
+                env=environment,
                 pass_fds=(theirs.fileno(),),
             )
         except OSError:

@@ -10,11 +10,9 @@ from typing import Any
 
 import pytest
 
-from quant_platform_kit.brokers import Broker
 from quant_platform_kit.brokers.longbridge import Address, LongbridgeBroker, LongbridgeLogin
 from quant_platform_kit.simulators import HostOptions, SimulatorControl, SimulatorProcess
 from quant_platform_kit.simulators.longbridge import APP_KEY, APP_SECRET, access_token
-from quant_platform_kit.testing import BrokerBench
 
 HAS_SUCCESSOR = find_spec("longbridge") is not None
 
@@ -82,13 +80,3 @@ def connect(
 def broker(connect: Callable[..., LongbridgeBroker]) -> LongbridgeBroker:
     """Return a connected adapter that asks the broker every time."""
     return connect()
-
-
-@pytest.fixture
-def bench(
-    connect: Callable[..., Broker],
-    control: SimulatorControl,
-    bench_of: Callable[[SimulatorControl, Callable[[], Broker]], BrokerBench],
-) -> BrokerBench:
-    """Return a bench on a new account."""
-    return bench_of(control, connect)

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final
 
+from quant_platform_kit.brokers._access import AccountAccess
 from quant_platform_kit.brokers.ibkr import _placing as placing
 from quant_platform_kit.brokers.ibkr._line import Line
 from quant_platform_kit.brokers.ibkr._rows import (
@@ -48,7 +48,7 @@ from quant_platform_kit.errors import (
     ContractError,
     PlatformError,
 )
-from quant_platform_kit.market import Clock, ExchangeCalendar, xnys
+from quant_platform_kit.market import ExchangeCalendar, xnys
 
 if TYPE_CHECKING:
     from quant_platform_kit.market import BarFrame
@@ -66,20 +66,9 @@ def connect(login: IbkrLogin) -> IbkrBroker:
     return IbkrBroker(login)
 
 
-def open_account(
-    *,
-    account_id: str,
-    state_dir: Path,
-    clock: Clock,
-    host: str,
-    port: int,
-    client_id: int,
-    messages_per_sec: int,
-) -> IbkrBroker:
+def open_account(access: AccountAccess) -> IbkrBroker:
     """Open the account that the settings name; TWS keeps the time and what there is to keep."""
-    del state_dir, clock
-    login = IbkrLogin(host, port, client_id, account_id, messages_per_sec=messages_per_sec)
-    return connect(login)
+    return connect(IbkrLogin(account=access.account_id, **access.login))
 
 
 class IbkrBroker:

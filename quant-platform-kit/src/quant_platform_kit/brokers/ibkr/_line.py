@@ -19,8 +19,8 @@ _CONNECT_STEPS: Final = 4  # socket, greeting, what the library reads first, exe
 _REJOIN_SECS: Final = (0.1, 0.4, 1.0)
 _PASSING: Final = frozenset({100, 162, 165, 320, 366, 420, 504, 10197})
 _LOST: Final = (
-    "TWS has lost its line to Interactive Brokers; nothing was sent. It reconnects by itself: run "
-    "the slot again, and look at TWS if this repeats."
+    "TWS has lost its line to Interactive Brokers; nothing more was sent. It reconnects by itself: "
+    "run the slot again, and look at TWS if this repeats."
 )
 
 
@@ -149,7 +149,7 @@ def _unreachable(what: str) -> TransientError:
 
 
 def _refused(code: int, text: str) -> PlatformError:
-    words = f"Interactive Brokers refused a request: {text} (code {code}); nothing was sent."
+    words = f"Interactive Brokers refused a request: {text} (code {code}); nothing more was sent."
     if code in _PASSING:
         return TransientError(f"{words} Run the slot again.")
     return BrokerAnswerError(f"{words} Look the code up in the broker's list and put it right.")

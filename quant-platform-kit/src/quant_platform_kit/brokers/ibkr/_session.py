@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -164,13 +165,13 @@ class Session:
         except TimeoutError as error:
             raise TransientError(
                 f"TWS at {login.host}:{login.port} did not let the client in within "
-                f"{login.connect_secs:g} s; nothing was sent. Look whether it is logged in, is not "
-                "older than version 972, and trusts this machine."
+                f"{login.connect_secs:g} s; nothing more was sent. Look whether it is logged in, "
+                "is not older than version 972, and trusts this machine."
             ) from error
         except OSError as error:
             raise TransientError(
-                f"TWS at {login.host}:{login.port} cannot be reached ({error}); nothing was sent. "
-                "Look whether it runs and its API port is open."
+                f"TWS at {login.host}:{login.port} cannot be reached ({_told(error)}); nothing "
+                "more was sent. Look whether it runs and its API port is open."
             ) from error
         finally:
             for task in (joining, refused):
@@ -205,7 +206,7 @@ class Session:
         what = "is not among" if wanted else "is missing and cannot be guessed from"
         raise SettingsError(
             f"The configured account {what} the {len(managed)} of this login; nothing was sent. "
-            "Set the account's own id, or log TWS in as its owner."
+            "Set QPK_ACCOUNT_ID to the account's own, or log TWS in as its owner."
         )
 
     # ── Account ────────────────────────────────────────────────────────────────────────
@@ -238,7 +239,7 @@ class Session:
         if set(values) != set(_MONEY):
             raise TransientError(
                 "The account's values came without one of "
-                f"{', '.join(_MONEY)}; nothing was sent. Run the slot again."
+                f"{', '.join(_MONEY)}; nothing more was sent. Run the slot again."
             )
         foreign = {value.currency for value in values.values()} - {USD}
         if foreign:
@@ -311,7 +312,7 @@ class Session:
             if left <= 0:
                 raise TransientError(
                     "The commission of an execution is not known yet, so the execution cannot be "
-                    "booked; nothing was sent. Run the slot again."
+                    "booked; nothing more was sent. Run the slot again."
                 )
             await asyncio.sleep(min(left, 0.02))
 
@@ -393,3 +394,8 @@ class Session:
                     return []
                 raise
             return list(rows)
+
+
+def _told(error: OSError) -> str:
+    """Return why a connection failed, in the system's words where it has any."""
+    return os.strerror(error.errno) if error.errno else str(error)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
+from quant_platform_kit.brokers._access import AccountAccess
 from quant_platform_kit.brokers.longbridge import _rows as rows
 from quant_platform_kit.brokers.longbridge import _stops as stops
 from quant_platform_kit.brokers.longbridge import _token
@@ -65,33 +65,13 @@ def connect(
     return LongbridgeBroker(login, rules=rules, clock=clock)
 
 
-def open_account(  # noqa: PLR0913 (what the settings say)
-    *,
-    account_id: str,
-    state_dir: Path,
-    clock: Clock,
-    app_key: str,
-    app_secret: str,
-    access_token: str,
-    prefix: str,
-    region: str,
-    http_url: str | None,
-    quote_url: str | None,
-    trade_url: str | None,
-) -> LongbridgeBroker:
+def open_account(access: AccountAccess) -> LongbridgeBroker:
     """Open the account that the settings name; LongBridge keeps what there is to keep."""
-    del state_dir
-    login = LongbridgeLogin(
-        account_id,
-        app_key,
-        app_secret,
-        access_token,
-        region,
-        prefix,
-        Address(http_url, quote_url, trade_url),
-        most_requests=0 if http_url else ALLOWED_REQUESTS,  # a simulator is in no hurry
-    )
-    return connect(login, clock=clock)
+    told = dict(access.login)
+    address = Address(*(told.pop(name) for name in ("http_url", "quote_url", "trade_url")))
+    pace = 0 if address.http_url else ALLOWED_REQUESTS  # a simulator is in no hurry
+    login = LongbridgeLogin(access.account_id, **told, address=address, most_requests=pace)
+    return connect(login, clock=access.clock)
 
 
 class LongbridgeBroker:

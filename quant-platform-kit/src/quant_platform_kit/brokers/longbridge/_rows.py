@@ -85,7 +85,7 @@ def reading(what: str) -> Iterator[None]:
     except (ContractError, ArithmeticError, AttributeError, TypeError) as error:
         raise BrokerAnswerError(
             f"LongBridge's answer about {what} cannot be read ({error}); nothing is assumed and "
-            "nothing was sent. Run the slot again, and report the answer if it stays so."
+            "nothing more was sent. Run the slot again, and report the answer if it stays so."
         ) from error
 
 
@@ -122,8 +122,8 @@ def environment(channels: Sequence[Any]) -> Environment:
     if not names:
         raise BrokerAnswerError(
             "LongBridge listed positions without the account's channel, so the answer is not "
-            "complete; nothing is assumed about the holdings and nothing was sent. Run the slot "
-            "again; if it repeats, look at the account in LongBridge's app."
+            "complete; nothing is assumed about the holdings and nothing more was sent. Run the "
+            "slot again; if it repeats, look at the account in LongBridge's app."
         )
     if any(_PAPER in name for name in names):
         return Environment.PAPER
@@ -141,7 +141,7 @@ def account(account_id: str, connected: Environment, balances: Sequence[Any]) ->
     if balance is None or _USD not in cash:
         raise BrokerAnswerError(
             "LongBridge's answer about the account has no cash in dollars; its money is unknown "
-            "and nothing was sent. Look at the account in LongBridge's app."
+            "and nothing more was sent. Look at the account in LongBridge's app."
         )
     dollars = cash[_USD]
     parts = dollars.available_cash + dollars.frozen_cash + dollars.settling_cash
@@ -250,7 +250,7 @@ def _status(row: Any) -> OrderStatus:  # noqa: ANN401 (untyped SDK)
 def _unreadable(row: Any, what: str) -> BrokerAnswerError:  # noqa: ANN401 (untyped SDK)
     return BrokerAnswerError(
         f"LongBridge shows order {row.order_id} with {what}, which this platform does not know; "
-        "whether it can still trade is unknown and nothing was sent. Look at the order in "
+        "whether it can still trade is unknown and nothing more was sent. Look at the order in "
         "LongBridge's app.",
         symbol=ticker(row.symbol),
     )

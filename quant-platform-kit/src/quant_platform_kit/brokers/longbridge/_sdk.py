@@ -92,14 +92,14 @@ class Sdk:
         self.takes_request_id = hasattr(self.words, "AsyncTradeContext")
         self._timeout_secs = timeout_secs
         self._loop: asyncio.AbstractEventLoop | None = None
-        config = self._config(app_key, app_secret, access_token, address)
+        self._config = self._configured(app_key, app_secret, access_token, address)
         if self.takes_request_id:
             self._loop = _started_loop()
-            self._trade = self.words.AsyncTradeContext.create(config, self._loop)
-            self._quote = self.words.AsyncQuoteContext.create(config, self._loop)
+            self._trade = self.words.AsyncTradeContext.create(self._config, self._loop)
         else:
-            self._trade = self._guarded(lambda: self.words.TradeContext(config))
-            self._quote = self._guarded(lambda: self.words.QuoteContext(config))
+            self._trade = self._guarded(lambda: self.words.TradeContext(self._config))
+        self._quote = self._opened_quotes()
+        self._quotes_wait = False
         # Once, and before the subscription: later, with notices on their way, both SDKs dead-lock.
         self._trade.set_on_order_changed(lambda _: on_change())
 
@@ -116,8 +116,18 @@ class Sdk:
         return self._call(getattr(self._trade, name), *arguments, **named)
 
     def quote(self, name: str, *arguments: object) -> Any:  # noqa: ANN401 (untyped SDK)
-        """Call the quote context; raises as `trade`."""
-        return self._call(getattr(self._quote, name), *arguments)
+        """Call the quote context; raises as `trade`.
+
+        Its socket answers in turn: behind a question without an answer, later ones would wait for
+        half a minute. So the next one gets a context of its own.
+        """
+        if self._quotes_wait:
+            self._quote, self._quotes_wait = self._opened_quotes(), False
+        try:
+            return self._call(getattr(self._quote, name), *arguments)
+        except Late:
+            self._quotes_wait = True
+            raise
 
     def close(self) -> None:
         """Let go of the contexts; their connections close with them."""
@@ -155,7 +165,12 @@ class Sdk:
         except BaseException as error:  # a panic of the SDK's native part need not be an Exception
             raise Lost(f"its SDK broke: {error}") from error
 
-    def _config(self, key: str, secret: str, token: str, address: Address) -> Any:  # noqa: ANN401 (untyped SDK)
+    def _opened_quotes(self) -> Any:  # noqa: ANN401 (untyped SDK)
+        if self._loop is not None:
+            return self.words.AsyncQuoteContext.create(self._config, self._loop)
+        return self._guarded(lambda: self.words.QuoteContext(self._config))
+
+    def _configured(self, key: str, secret: str, token: str, address: Address) -> Any:  # noqa: ANN401 (untyped SDK)
         make = getattr(self.words.Config, "from_apikey", self.words.Config)
         return make(
             key,

@@ -145,12 +145,12 @@ class LongbridgeSession:
                 ) from refused
             raise TransientError(
                 f"{name} refused to answer about {what} ({refused.code} {refused.message}); "
-                "nothing is assumed and nothing was sent. Run the slot again."
+                "nothing is assumed and nothing more was sent. Run the slot again."
             ) from refused
         except Lost as lost:
             raise TransientError(
                 f"{name} gave no answer about {what} that can be read ({lost}); nothing is assumed "
-                "and nothing was sent. Run the slot again when the connection works."
+                "and nothing more was sent. Run the slot again when the connection works."
             ) from lost
 
     def _opened(self) -> tuple[Sdk, str]:
@@ -265,7 +265,7 @@ class LongbridgeSession:
             if len(found) == known:
                 raise BrokerAnswerError(
                     f"LongBridge has {_MOST_ROWS} orders or more in one second and lists no more; "
-                    "the rest is unknown and nothing was sent."
+                    "the rest is unknown and nothing more was sent."
                 )
             until = min(at(row) for row in page)
 

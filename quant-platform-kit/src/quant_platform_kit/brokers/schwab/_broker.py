@@ -12,6 +12,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from quant_platform_kit.brokers._access import AccountAccess
 from quant_platform_kit.brokers.schwab._bars import Dividends, Span
 from quant_platform_kit.brokers.schwab._desk import OrderDesk
 from quant_platform_kit.brokers.schwab._dividends import DividendFile
@@ -19,11 +20,8 @@ from quant_platform_kit.brokers.schwab._finder import Finder
 from quant_platform_kit.brokers.schwab._orders import theirs
 from quant_platform_kit.brokers.schwab._rows import money, positions, quote, reading
 from quant_platform_kit.brokers.schwab._session import REAL_URL, SchwabLogin, SchwabSession
-from quant_platform_kit.brokers.schwab._tags import (
-    InMemoryTags,
-    TagFile,
-    TagMemory,
-)
+from quant_platform_kit.brokers.schwab._tags import InMemoryTags, NotedTags, TagFile, TagMemory
+from quant_platform_kit.brokers.schwab._token_secret import TokenSecret
 from quant_platform_kit.brokers.schwab._tokens import TokenFile, TokenStore
 from quant_platform_kit.contracts import (
     Account,
@@ -44,10 +42,12 @@ from quant_platform_kit.errors import (
     SettingsError,
 )
 from quant_platform_kit.market import Clock, ExchangeCalendar, xnys
+from quant_platform_kit.secret_manager import SecretManager
 
 if TYPE_CHECKING:
     from quant_platform_kit.market import BarFrame
 
+_SECRET_SECS: Final = 4.0  # a token may be renewed in the middle of a call, which has a deadline
 _RULES: Final = TradingRules()  # whole shares, no commission on US stocks
 
 
@@ -64,28 +64,35 @@ def connect(
     return SchwabBroker(login, tokens, tags, dividends=dividends, clock=clock)
 
 
-def open_account(
-    *,
-    account_id: str,
-    state_dir: Path,
-    clock: Clock,
-    app_key: str,
-    app_secret: str,
-    token_path: str,
-    dividends_path: Path | None,
-    base_url: str | None,
-) -> SchwabBroker:
-    """Open the account that the settings name; what was sent is remembered in `state_dir`."""
-    login = SchwabLogin(app_key, app_secret, account_id, base_url or REAL_URL)
-    dividends = None if dividends_path is None else DividendFile(dividends_path)
-    tags_path = str(state_dir / "schwab-tags.jsonl")
-    return connect(
+def open_account(access: AccountAccess) -> SchwabBroker:
+    """Open the account that the settings name.
+
+    What was sent is remembered where the platform keeps its own memory, or in `state_dir`.
+    """
+    told = access.login
+    base_url: str | None = told["base_url"]
+    login = SchwabLogin(
+        told["app_key"], told["app_secret"], access.account_id, base_url or REAL_URL
+    )
+    tokens: TokenStore
+    if told["token_secret"] is None:
+        tokens = TokenFile(told["token_path"])
+    else:
+        secrets = SecretManager(told["secret_manager_url"], deadline_secs=_SECRET_SECS)
+        tokens = TokenSecret(told["token_secret"], secrets)
+    tags: TagMemory
+    if access.notebook is None:
+        tags = TagFile(access.state_dir / "schwab-tags.jsonl")
+    else:
+        tags = NotedTags(access.notebook)
+    paid = told["dividends_path"]
+    return SchwabBroker(
         login,
-        token_path=token_path,
-        tags_path=tags_path,
-        dividends=dividends,
+        tokens,
+        tags,
+        dividends=None if paid is None else DividendFile(paid),
         # Schwab's answers tell the time by which it judges; a simulator's leaps between them.
-        clock=clock if base_url else None,
+        clock=access.clock if base_url else None,
     )
 
 
@@ -267,6 +274,6 @@ class SchwabBroker:
             if str(shown["accountNumber"]) != self._login.account_id:
                 raise BrokerAnswerError(
                     "Schwab answered for another account than the one that was asked for; nothing "
-                    "is assumed about either and nothing was sent. Run again."
+                    "is assumed about either and nothing more was sent. Run again."
                 )
             return shown

@@ -131,7 +131,7 @@ class OrderDesk:
             if len(answer) >= _MOST_ORDERS:
                 raise BrokerAnswerError(
                     f"The account has {len(answer)} orders or more in 60 days, and Schwab lists no "
-                    "more than that; the rest is unknown and nothing was sent."
+                    "more than that; the rest is unknown and nothing more was sent."
                 )
             orders = list(_orders.single_orders(answer))
             return sorted(orders, key=lambda order: (order["enteredTime"], order["orderId"]))

@@ -41,7 +41,7 @@ def positions(shown: Mapping[str, Any]) -> tuple[Position, ...]:
     if not rows and total:
         raise BrokerAnswerError(
             f"Schwab shows no position, and {total} USD of them; nothing is assumed about the "
-            "holdings and nothing was sent. Run again; look at the account if it stays so."
+            "holdings and nothing more was sent. Run again; look at the account if it stays so."
         )
     owned = [row for row in rows if row["instrument"]["assetType"] in _SHARES]
     return tuple(sorted(map(_position, owned), key=lambda held: held.symbol))

@@ -266,12 +266,20 @@ class SchwabSession:
         try:
             self._session.refresh_token(TOKEN_ENDPOINT)
         except AuthlibBaseError as error:
+            if self._is_renewed_elsewhere():
+                return
             raise TransientError(
                 f"Schwab gives no new token ({error}); nothing was sent. The login has ended: log "
                 "in to Schwab again, then run again."
             ) from error
         except httpx.HTTPError as error:
             raise unavailable("a new token", f"it gave none ({type(error).__name__})") from error
+
+    def _is_renewed_elsewhere(self) -> bool:
+        """Look whether another process was faster; a secret has no lock that keeps one waiting."""
+        refused = self._session.token["access_token"]
+        self._adopt_stored()
+        return bool(self._session.token["access_token"] != refused)
 
     def _keep(self, token: Any, **_: object) -> None:  # noqa: ANN401 (authlib ships no types)
         try:
@@ -304,7 +312,7 @@ class Elsewhere(httpx.HTTPTransport):
 def unavailable(what: str, why: str) -> TransientError:
     """Return the error of a question that Schwab does not answer now."""
     return TransientError(
-        f"Schwab cannot be asked for {what}: {why}. Nothing was sent; the next run asks again.",
+        f"Schwab cannot be asked for {what}: {why}. Nothing more was sent; run the slot again.",
         code=ReasonCode.BROKER_UNAVAILABLE,
     )
 

@@ -1,4 +1,4 @@
-"""Which order at Schwab is which of ours: Schwab keeps no client id, so this file does.
+"""Which order at Schwab is which of ours: Schwab keeps no client id, so we do.
 
 A line is on disk before its order is sent. An order whose answer was lost is then found again by
 its own facts among the orders that were not there before.
@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from quant_platform_kit.brokers._access import Notebook
 from quant_platform_kit.contracts import OrderRequest, canonical, decode
 from quant_platform_kit.errors import ContractError, StopAndTell, TransientError
 
@@ -77,6 +78,37 @@ class InMemoryTags:
         self._orders[order.request.client_id] = order
 
 
+class NotedTags:
+    """A memory beside the platform's own: the latest line about an order counts."""
+
+    __slots__ = ("_last", "_notebook", "_orders")
+
+    def __init__(self, notebook: Notebook) -> None:
+        self._notebook = notebook
+        self._last = 0
+        self._orders: dict[str, SentOrder] = {}
+
+    def orders(self) -> Mapping[str, SentOrder]:
+        """Return the orders by client id; what another process wrote is among them.
+
+        Raises
+        ------
+        TransientError
+            When they cannot be read now.
+        StopAndTell
+            When a line cannot be read.
+        """
+        for number, line in self._notebook.lines_after(self._last):
+            order = _read(line, "The platform's store")
+            self._orders[order.request.client_id] = order
+            self._last = number
+        return self._orders
+
+    def note(self, order: SentOrder) -> None:
+        """Have a line kept."""
+        self._notebook.append(canonical(order))
+
+
 class TagFile:
     """A memory of JSON lines; a line that was cut off by a kill was never followed by an order."""
 
@@ -103,7 +135,8 @@ class TagFile:
             raise self._unusable(error) from error
         if data is not None:
             self._good_bytes = data.rfind(b"\n") + 1
-            read = (self._order(line) for line in data[: self._good_bytes].splitlines())
+            whole = data[: self._good_bytes].splitlines()
+            read = (_read(line, f"The file {self._path.name}") for line in whole)
             self._orders = {order.request.client_id: order for order in read}
         return self._orders
 
@@ -130,18 +163,19 @@ class TagFile:
             self._good_bytes, self._orders = 0, {}
             return False
 
-    def _order(self, line: bytes) -> SentOrder:
-        try:
-            return decode(SentOrder, json.loads(line))
-        except (ContractError, ValueError) as error:
-            raise StopAndTell(
-                f"The file {self._path.name}, which knows our orders at Schwab, cannot be read "
-                f"({error}); nothing was sent. Restore it, or move it away and compare the "
-                "account with the ledger before the next run."
-            ) from error
-
     def _unusable(self, error: OSError) -> TransientError:
         return TransientError(
             f"The file {self._path.name}, which knows our orders at Schwab, cannot be used "
             f"({error.strerror}); nothing was sent. Check the folder's space and rights."
         )
+
+
+def _read(line: str | bytes, where: str) -> SentOrder:
+    try:
+        return decode(SentOrder, json.loads(line))
+    except (ContractError, ValueError) as error:
+        raise StopAndTell(
+            f"{where}, which knows our orders at Schwab, cannot be read ({error}); nothing was "
+            "sent. Restore it, or move it away and compare the account with the ledger before the "
+            "next run."
+        ) from error

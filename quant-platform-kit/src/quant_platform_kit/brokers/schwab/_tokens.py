@@ -1,4 +1,4 @@
-"""Where Schwab's tokens are kept: a file that is never half written and keeps its predecessor."""
+"""Where Schwab's tokens are kept: a file, never half written, that keeps its predecessor."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class TokenFile:
         """
         try:
             document: dict[str, Any] = json.loads(self._path.read_bytes())
-            _check(document)
+            check(document)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise SettingsError(
                 f"The Schwab token file {self._path.name} cannot be used ({error!r}); nothing was "
@@ -89,7 +89,8 @@ class TokenFile:
             os.close(descriptor)
 
 
-def _check(document: dict[str, Any]) -> None:
+def check(document: dict[str, Any]) -> None:
+    """Raise KeyError, TypeError, AttributeError or ValueError when it is no token document."""
     token = document["token"]
     if not (token["access_token"] and token["refresh_token"]):
         raise ValueError("one of its tokens is blank")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from quant_platform_kit.contracts import Adjustment
 from quant_platform_kit.errors import ContractError
+from quant_platform_kit.simulators._bars import bars
 from quant_platform_kit.simulators._faults import WireFault
 from quant_platform_kit.simulators._host import Host
 from quant_platform_kit.simulators.longbridge import _messages as messages
@@ -27,6 +28,7 @@ _DAY: Final = timedelta(days=1)
 _DATE: Final = "%Y%m%d"
 _MOST_CANDLES: Final = 1000
 _OPEN, _CLOSE = 930, 1600  # of the regular session, as hours and minutes of New York
+_ADJUSTMENTS: Final = {0: Adjustment.RAW, 1: Adjustment.TOTAL_RETURN}  # none, and forward
 _HISTORY_LIMIT: Final = 500  # symbols a month
 
 
@@ -123,12 +125,15 @@ class Quotes:
     ) -> Mapping[str, Any]:
         if request["period"] != messages.DAY_PERIOD:
             raise ContractError(f"period {request['period']}: only daily candles are served")
-        frame = self.host.market.frame(ticker(request["symbol"]), Adjustment.TOTAL_RETURN)
-        if frame is None:
-            return {"symbol": request["symbol"], "candles": []}
+        if request["adjust_type"] not in _ADJUSTMENTS:
+            raise ContractError(f"adjust_type {request['adjust_type']}: there is no such")
         now = self.host.clock.now().astimezone(NEW_YORK)
         until = now.date() if now.time() >= time(9, 30) else now.date() - _DAY
-        rows = cut(_rows(frame.until(until)))
+        adjustment = _ADJUSTMENTS[request["adjust_type"]]
+        frame = bars(self.host, ticker(request["symbol"]), adjustment, until)
+        if frame is None:
+            return {"symbol": request["symbol"], "candles": []}
+        rows = cut(_rows(frame))
         return {"symbol": request["symbol"], "candles": [row for _, row in rows]}
 
 

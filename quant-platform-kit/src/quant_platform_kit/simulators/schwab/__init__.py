@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from quant_platform_kit.simulators._host import Door, Host
 from quant_platform_kit.simulators.schwab._api import Api
+from quant_platform_kit.simulators.schwab._orders import wire_id
 from quant_platform_kit.simulators.schwab._server import SchwabDoor
 from quant_platform_kit.simulators.schwab._tokens import token_document
 
-__all__ = ["serve", "token_document"]
+__all__ = ["serve", "token_document", "wire_id"]
 
 
 def serve(host: Host, port: int) -> Door:

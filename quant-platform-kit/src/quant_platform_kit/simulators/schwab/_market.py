@@ -8,6 +8,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from quant_platform_kit.contracts import Adjustment
+from quant_platform_kit.simulators._bars import bars
 from quant_platform_kit.simulators._faults import WireFault
 from quant_platform_kit.simulators._host import Host
 from quant_platform_kit.simulators.schwab._http import Reply, Request, bad
@@ -83,13 +84,13 @@ class Market:
     def _candles(self, symbol: str) -> list[dict[str, Any]]:
         """Return every candle up to now, the one that is still forming included."""
         host = self._host
-        frame = host.market.frame(symbol, Adjustment.TOTAL_RETURN)
         session = host.calendar.current_session(host.clock.now())
         if session is None or host.clock.now() < host.calendar.session_open(session):
             session = host.calendar.last_complete_session(host.clock.now())
+        frame = bars(host, symbol, Adjustment.SPLIT, session)
         if frame is None:
             return []
-        frame = frame.until(session).tail(_ENOUGH_SESSIONS)
+        frame = frame.tail(_ENOUGH_SESSIONS)
         columns = [frame.close if c is None else c for c in (frame.open, frame.high, frame.low)]
         volume = [0.0] * len(frame) if frame.volume is None else frame.volume
         rows = zip(frame.sessions, *columns, frame.close, volume, strict=True)

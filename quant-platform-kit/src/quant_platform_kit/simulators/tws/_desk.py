@@ -93,7 +93,7 @@ class Desk:
             answer = self._host.submit(request, tagged=tagged, under=under)
         order_id = answer.broker_order_id
         if order_id is not None:
-            self._venue.numbers.of_client[order_id] = (client, number)
+            self._venue.numbers.note(order_id, client, number)
         if answer.outcome is SubmitOutcome.UNRESOLVED or order_id is None:
             raise Cut
         if fault is WireFault.INACTIVE:

@@ -10,6 +10,7 @@ from quant_platform_kit.contracts import BrokerOrder, Fill
 from quant_platform_kit.simulators._host import Host
 from quant_platform_kit.simulators.tws._client import Client
 from quant_platform_kit.simulators.tws._desk import Desk
+from quant_platform_kit.simulators.tws._numbers import Numbers
 from quant_platform_kit.simulators.tws._queries import Venue
 from quant_platform_kit.simulators.tws._tables import NEWEST
 
@@ -36,7 +37,7 @@ class TwsDoor:
     """Serves every client on threads of its own; implements `Door`."""
 
     def __init__(self, host: Host, port: int, newest: int, decoys: tuple[str, ...]) -> None:
-        self.venue = Venue(host, decoys=decoys)
+        self.venue = Venue(host, Numbers.beside(host.book_path), decoys)
         self.desk = Desk(self.venue)
         self.newest = newest
         self._clients: set[Client] = set()

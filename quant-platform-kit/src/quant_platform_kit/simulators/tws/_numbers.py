@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 from zlib import crc32
 
@@ -15,11 +17,29 @@ class Numbers:
     """The numbers of one account's orders.
 
     `of_client` is the pair (client's number, order's number at that client) by order id of the
-    book. It lives as long as the door: an order that an earlier process took is shown as one that
-    was placed by hand.
+    book. It is kept in `path`, as TWS keeps it through a restart; without one it lives as long as
+    the door.
     """
 
+    path: Path | None = None
     of_client: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @classmethod
+    def beside(cls, book: Path | None) -> Numbers:
+        """Return the numbers that are kept beside a book's file."""
+        if book is None:
+            return cls()
+        path = book.with_name(f"{book.name}.tws")
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        rows = [json.loads(line) for line in lines]
+        return cls(path, {order_id: (client, number) for order_id, client, number in rows})
+
+    def note(self, order_id: str, client: int, number: int) -> None:
+        """Remember what a client calls its order."""
+        self.of_client[order_id] = (client, number)
+        if self.path is not None:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([order_id, client, number]) + "\n")
 
     def taken(self, client: int, number: int) -> bool:
         """Tell whether the client has used the number."""

@@ -9,10 +9,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from quant_platform_kit.contracts import Adjustment, BrokerOrder, OrderStatus
-from quant_platform_kit.errors import InputError
+from quant_platform_kit.simulators._bars import bars
 from quant_platform_kit.simulators._faults import WireFault
 from quant_platform_kit.simulators._host import Host
 from quant_platform_kit.simulators.tws._codec import pack
+from quant_platform_kit.simulators.tws._decoys import Decoy
 from quant_platform_kit.simulators.tws._numbers import Numbers, contract_id
 from quant_platform_kit.simulators.tws._orders import (
     NEW_YORK,
@@ -57,7 +58,8 @@ class Venue:
     host : Host
     numbers : Numbers
     decoys : tuple of str
-        Other accounts of the same login; each holds a little of its own.
+        Other accounts of the same login; each holds a little of its own, and trades what ours
+        does.
     refused_later : set of str
         Orders that were acknowledged and refused afterwards.
     inactive : set of str
@@ -108,6 +110,10 @@ class Queries:
         self._host = venue.host
         self._version = version
         self.writer = OrderWriter(version, venue.host.account_id, venue.numbers)
+        self._others = [
+            (Decoy(name, place), OrderWriter(version, name, venue.numbers))
+            for place, name in enumerate(venue.decoys, start=1)
+        ]
 
     def time(self) -> Frames:
         """Return the server's time."""
@@ -223,6 +229,8 @@ class Queries:
                 request = self._host.request(order.broker_order_id)
                 rows.append(self.writer.opened(order, request, status))
                 rows.append(self.writer.status(order, order.filled_quantity, status))
+                for decoy, writer in self._others if client is None else ():
+                    rows.append(writer.opened(decoy.order(order), decoy.request(request)))
         return [*rows, pack(Tell.OPEN_ORDERS_END, 1)]
 
     def completed_orders(self) -> Frames:
@@ -233,6 +241,8 @@ class Queries:
             if order.status.is_final and at.astimezone(NEW_YORK).date() == self._venue.today():
                 request = self._host.request(order.broker_order_id)
                 rows.append(self.writer.completed(order, request, at))
+                for decoy, writer in self._others:
+                    rows.append(writer.completed(decoy.order(order), decoy.request(request), at))
         return [*rows, pack(Tell.COMPLETED_ORDERS_END)]
 
     def executions(self, request_id: int, *, twice: bool) -> Frames:
@@ -251,6 +261,10 @@ class Queries:
             row = self.writer.execution(fill, cumulative[order_id], request_id)
             rows += [row, row] if twice else [row]
             rows.append(commission(fill))
+            for decoy, writer in self._others:
+                theirs = decoy.fill(fill)
+                rows.append(writer.execution(theirs, theirs.quantity, request_id))
+                rows.append(commission(theirs))
         return [*rows, pack(Tell.EXECUTIONS_END, 1, request_id)]
 
     # ── Market ─────────────────────────────────────────────────────────────────────────
@@ -302,9 +316,8 @@ class Queries:
             raise Refused(321, "Only daily bars of trades are simulated.")
         if asked["endDateTime"]:
             raise Refused(321, "End date not supported with adjusted last.")
-        frame = self._frame(symbol, _ADJUSTMENTS[what])
-        bars = frame.until(self._venue.today()).tail(count)
-        rows = _rows(bars)
+        frame = bars(self._host, symbol, _ADJUSTMENTS[what], self._venue.today())
+        rows = [] if frame is None else _rows(frame.tail(count))
         if truncated:
             del rows[len(rows) // 2]
         if not rows:
@@ -312,15 +325,6 @@ class Queries:
         values = [value for row in rows for value in row]
         span = (rows[0][0], rows[-1][0])
         return [pack(Tell.HISTORY, asked["reqId"], *span, len(rows), *values)]
-
-    def _frame(self, symbol: str, adjustment: Adjustment) -> BarFrame:
-        try:
-            frame = self._host.market.frame(symbol, adjustment)
-        except InputError as error:
-            raise Refused(162, f"No historical data with this adjustment: {symbol}") from error
-        if frame is None:
-            raise Refused(162, f"HMDS query returned no data: {symbol}@SMART Trades")
-        return frame
 
     def symbol(self, asked: Mapping[str, str]) -> str:
         """Return the stock that a contract means.

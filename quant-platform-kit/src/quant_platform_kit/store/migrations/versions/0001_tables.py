@@ -103,6 +103,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("symbol", name=op.f("locks_pk")),
     )
     op.create_table(
+        "notes",
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("line", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("notes_pk")),
+    )
+    op.create_table(
         "outbox",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("run_key", sa.String(), nullable=False),

@@ -1,0 +1,14 @@
+"""The one schema of settings: read once, frozen, and strict about every name and value.
+
+Hand-written on dataclasses: a validation library would cost more start-up time than the rest of
+the service together (see ``docs/decisions/0003-settings-without-a-library.md``).
+"""
+
+from __future__ import annotations
+
+from quant_platform_kit.settings._example import example
+from quant_platform_kit.settings._load import load_settings, reference
+from quant_platform_kit.settings._schema import Settings
+from quant_platform_kit.settings._variable import Platform
+
+__all__ = ["Platform", "Settings", "example", "load_settings", "reference"]
