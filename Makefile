@@ -94,12 +94,16 @@ bench: $(STAMP) ## Measure against peers and write docs/benchmarks.md
 	@$(BIN)/python -m bench
 
 .PHONY: prove
-prove: $(STAMP) ## Try to make it trade twice: crashes, random days, kill -9; writes docs/reliability.md
+prove: $(STAMP) ## Try to make it trade twice: crashes, random days, kill -9, faults of the wires; writes docs/reliability.md
 	@$(BIN)/python -m proof
 
 .PHONY: prove-days
 prove-days: $(STAMP) ## Only its random days, 2,000 schedules of them; what CI runs of it
 	@$(BIN)/python -m proof simulate
+
+.PHONY: prove-wires
+prove-wires: $(STAMP) ## Only a sample of its faults of the brokers' wires
+	@$(BIN)/python -m proof wires
 
 .PHONY: prove-long
 prove-long: $(STAMP) ## The same in depth: every crash, 100,000 random schedules, 50 kills; takes hours

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from proof._wire_account import NEXT as DAY_AFTER
+from proof._wire_account import SESSION, SETUP, WireAccount
+from proof._wires import judge, plan_of
 from quant_platform_kit.contracts import Environment, Outcome
 from quant_platform_kit.errors import ReasonCode, SettingsError
+from quant_platform_kit.notify import heartbeat
 from quant_platform_kit.settings import load_settings
 from quant_platform_kit.simulators import WireFault
 from tests.wires import FIRST, LATER, NEXT, Wire, close_of
@@ -80,6 +84,90 @@ def test_an_unplugged_broker_trades_nothing_and_a_plugged_one_goes_on(wire: Wire
     runtime.close()
 
 
+@pytest.fixture(params=BROKERS)
+def account(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[WireAccount]:
+    """Return an account that holds three symbols, whose next slot sells two and buys two."""
+    with WireAccount(request.param, tmp_path, plan_of(stops=False)) as made:
+        assert made.run(SETUP).outcome is Outcome.TRADED
+        yield made
+
+
+def at_call(account: WireAccount, name: str, nth: int, do: Callable[[], None]) -> None:
+    """Do something just before the n-th call of the broker with that name."""
+    seen: list[str] = []
+
+    def meddle(_call: int, called: str) -> None:
+        seen.append(called)
+        if called == name and seen.count(name) == nth:
+            do()
+
+    account.watched.meddle = meddle
+
+
+NOT_REACHED = "The broker cannot be reached; nothing more was sent."
+RUN_AGAIN = "What to do: Reconnect the broker and run the slot again: it looks up every order"
+
+
+@pytest.mark.parametrize(
+    ("call", "nth", "outcome", "said", "said_in_chinese"),
+    [
+        pytest.param(
+            *("quotes", 1, Outcome.BLOCKED),
+            ["No order was sent.", RUN_AGAIN],
+            ["没有发送任何订单。", "处理办法：恢复与券商的连接后"],
+            id="before any order",
+        ),
+        pytest.param(
+            *("submit", 3, Outcome.FAILED),
+            [
+                "Orders of this slot so far: 2 filled · 2 ",
+                RUN_AGAIN,
+                "are from before these orders",
+            ],
+            ["本时段订单的现状：成交 2 笔 · ", "处理办法：恢复与券商的连接后", "为下单之前的数据"],
+            id="in the middle",
+        ),
+        pytest.param(
+            *("find_order", 1, Outcome.FAILED),
+            ["so far: 2 whose end is not known yet", RUN_AGAIN, "are from before these orders"],
+            ["本时段订单的现状：结果尚不明确 2 笔", "处理办法：恢复与券商的连接后"],
+            id="while it asks for the end of its orders",
+        ),
+    ],
+)
+def test_who_unplugs_a_broker_is_told_what_happened_and_what_to_do(
+    account: WireAccount,
+    call: str,
+    nth: int,
+    outcome: Outcome,
+    said: list[str],
+    said_in_chinese: list[str],
+) -> None:
+    at_call(account, call, nth, account.simulator.control.unplug)
+    away = account.run(SESSION)
+    assert (away.outcome, away.code) == (outcome, ReasonCode.BROKER_UNAVAILABLE)
+    english, chinese = heartbeat(away, "en").body, heartbeat(away, "zh").body
+    assert [text for text in (NOT_REACHED, *said) if text not in english] == []
+    assert [text for text in said_in_chinese if text not in chinese] == []
+    account.simulator.control.plug()
+    back = account.run(SESSION)
+    assert back.outcome is Outcome.TRADED, back.reason
+    told = heartbeat(back, "en").body
+    assert [text for text in (NOT_REACHED, *said) if text in told] == []
+    judge(account, [back, account.run(DAY_AFTER)])
+
+
+def test_an_operator_is_told_that_the_brokers_process_was_replaced(account: WireAccount) -> None:
+    at_call(account, "quotes", 1, account.kill_adapter)
+    report = account.run(SESSION)
+    if not report.consumes_slot:  # the call that met the dead process told so
+        assert RUN_AGAIN in heartbeat(report, "en").body
+    assert "had to be replaced (1 since the last report); every order is looked up" in str(
+        report.notes + account.run(SESSION).notes
+    )
+    judge(account, [account.run(DAY_AFTER)])
+
+
 def test_another_account_than_the_configured_one_is_refused(wire: Wire) -> None:
     other = {"ibkr": "DU7654321", "schwab": "87654321", "longbridge": "20000002"}[wire.broker]
     elsewhere = Wire(wire.broker, wire.simulator, {**wire.environ, "QPK_ACCOUNT_ID": other})
@@ -113,6 +201,7 @@ def test_a_missing_secret_is_named_and_a_given_one_is_never_shown(tmp_path: Path
     secret.write_text("hush-hush\n")
     given = {
         **known,
+        "QPK_ACCOUNT_ID": "12345678",
         "SCHWAB_APP_KEY": "hush",
         "SCHWAB_APP_SECRET_FILE": str(secret),
         "SCHWAB_TOKEN_PATH": "/token.json",

@@ -1,7 +1,7 @@
-"""Write the reference pages that are made of the code, or check that they are up to date.
+"""Write the files that are made of the code, or check that they are up to date.
 
-python scripts/generate_reference.py            # write docs/reference/
-python scripts/generate_reference.py --check    # exit code 1 when a page differs
+python scripts/generate_reference.py            # write docs/reference/, platforms/*/.env.example
+python scripts/generate_reference.py --check    # exit code 1 when a file differs
 """
 
 from __future__ import annotations
@@ -10,22 +10,26 @@ import argparse
 import sys
 from pathlib import Path
 
+import broker_pages
+
 from quant_platform_kit.cli import ExitCode
 from quant_platform_kit.errors import ReasonCode
 from quant_platform_kit.notify import meaning as translated
 from quant_platform_kit.risk import PERMITTED, Action, GateMode, Limits
-from quant_platform_kit.settings import reference
+from quant_platform_kit.settings import Platform, example, reference
 
-FOLDER = Path(__file__).parents[2] / "docs" / "reference"
+ROOT = Path(__file__).parents[2]
 _NOTICE = "<!-- Written by `make docs`; edit the code, not this page. -->\n"
 
 
 def pages() -> dict[str, str]:
-    """Return the text of every page by file name."""
+    """Return the text of every file by its place in the repository."""
     return {
-        "reason-codes.md": _reason_codes(),
-        "risk-limits.md": _risk_limits(),
-        "settings.md": _settings(),
+        "docs/reference/reason-codes.md": _reason_codes(),
+        "docs/reference/risk-limits.md": _risk_limits(),
+        "docs/reference/settings.md": _settings(),
+        **{name: f"{_NOTICE}{text}" for name, text in broker_pages.pages().items()},
+        **{f"platforms/{platform}/.env.example": example(platform) for platform in Platform},
     }
 
 
@@ -86,22 +90,22 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def main() -> int:
-    """Write or check the pages; return the exit code."""
+    """Write or check the files; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
     check = parser.parse_args().check
-    FOLDER.mkdir(parents=True, exist_ok=True)
     stale = [
         name
         for name, text in pages().items()
-        if not (FOLDER / name).exists() or (FOLDER / name).read_text(encoding="utf-8") != text
+        if not (ROOT / name).exists() or (ROOT / name).read_text(encoding="utf-8") != text
     ]
     if check:
         for name in stale:
-            sys.stderr.write(f"docs/reference/{name} is not what the code says: run `make docs`\n")
+            sys.stderr.write(f"{name} is not what the code says: run `make docs`\n")
         return 1 if stale else 0
     for name in stale:
-        (FOLDER / name).write_text(pages()[name], encoding="utf-8")
+        (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / name).write_text(pages()[name], encoding="utf-8")
     return 0
 
 

@@ -174,6 +174,11 @@ def test_a_platforms_variable_has_two_spellings_and_only_one_may_be_used(
     assert re.search(rf"\b{variable} are both set", message)
 
 
+def test_a_snapshot_may_lie_in_a_bucket() -> None:
+    address = "gs://bucket/snapshots"
+    assert load(FEATURE_SNAPSHOT_PATH=address).feature_snapshot_path == address
+
+
 def test_a29_secrets_are_shown_as_present_or_absent_only() -> None:
     settings = load(QPK_ACCOUNT_ID=ACCOUNT, QPK_NOTIFY_URLS=f"json://user:{TOKEN}@host/")
     assert (settings.account_id, settings.notify_urls) == (ACCOUNT, (f"json://user:{TOKEN}@host/",))

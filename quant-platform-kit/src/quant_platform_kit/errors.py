@@ -5,6 +5,7 @@
     PlatformError
     ├── ContractError        refuse the value: it is malformed; the message names the field
     ├── SettingsError        refuse to start: a setting is unknown, unreadable or stale
+    ├── ReleaseRefused       refuse a step of a release: what it would make is not what is meant
     ├── RefuseRun            end the run before any order; the slot stays free
     │   ├── SlotBusy             another run of this account holds the lease
     │   ├── InputError           an input is missing, stale or broken
@@ -33,6 +34,7 @@ __all__ = [
     "ReasonCode",
     "ReconciliationError",
     "RefuseRun",
+    "ReleaseRefused",
     "SettingsError",
     "SlotBusy",
     "StopAndTell",
@@ -73,17 +75,37 @@ class ReasonCode(StrEnum):
     HISTORY_SHORT = "HISTORY_SHORT", "A required price history has fewer sessions than declared."
     HISTORY_STALE = "HISTORY_STALE", "A required price history does not reach the last session."
     INDICATOR_UNDEFINED = "INDICATOR_UNDEFINED", "A required indicator cannot be computed."
+    SNAPSHOT_COLUMNS = (
+        "SNAPSHOT_COLUMNS",
+        "The feature snapshot lacks a column that the profile reads.",
+    )
     SNAPSHOT_CONFIG = "SNAPSHOT_CONFIG", "The feature snapshot was built for another configuration."
+    SNAPSHOT_CONFLICT = (
+        "SNAPSHOT_CONFLICT",
+        "Another publisher made another version current in the meantime.",
+    )
     SNAPSHOT_CONTRACT = (
         "SNAPSHOT_CONTRACT",
         "The feature snapshot follows another contract version.",
     )
+    SNAPSHOT_DATES = (
+        "SNAPSHOT_DATES",
+        "A date of the feature snapshot is no session, or a price is older than the snapshot.",
+    )
     SNAPSHOT_FUTURE = "SNAPSHOT_FUTURE", "The feature snapshot is dated after this session."
     SNAPSHOT_HASH = "SNAPSHOT_HASH", "The feature snapshot is not the file its manifest describes."
+    SNAPSHOT_MANIFEST = (
+        "SNAPSHOT_MANIFEST",
+        "The feature snapshot has other rows, columns or files than its manifest states.",
+    )
     SNAPSHOT_MISSING = "SNAPSHOT_MISSING", "No feature snapshot where one is required."
     SNAPSHOT_PROFILE = "SNAPSHOT_PROFILE", "The feature snapshot belongs to another profile."
     SNAPSHOT_ROW_MISSING = "SNAPSHOT_ROW_MISSING", "The feature snapshot lacks a required row."
     SNAPSHOT_STALE = "SNAPSHOT_STALE", "The feature snapshot is older than the profile allows."
+    SNAPSHOT_UNAVAILABLE = (
+        "SNAPSHOT_UNAVAILABLE",
+        "The store of feature snapshots does not answer, or refuses to.",
+    )
     SNAPSHOT_UNREADABLE = "SNAPSHOT_UNREADABLE", "The feature snapshot or manifest does not parse."
 
     # Strategies
@@ -139,11 +161,36 @@ class ReasonCode(StrEnum):
 
     # Brokers and edges
     BROKER_ANSWER = "BROKER_ANSWER", "The broker's answer cannot be true; nothing is assumed."
-    BROKER_UNAVAILABLE = "BROKER_UNAVAILABLE", "The broker cannot be reached; nothing was sent."
+    BROKER_UNAVAILABLE = (
+        "BROKER_UNAVAILABLE",
+        "The broker cannot be reached; nothing more was sent.",
+    )
     STORE_NEWER = "STORE_NEWER", "A newer version of the platform wrote the store."
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE", "The platform's own store cannot be used."
+    SECRET_UNUSABLE = "SECRET_UNUSABLE", "A secret cannot be had where a variable says it is kept."
     SETTING_INVALID = "SETTING_INVALID", "A setting is unknown, unreadable or contradictory."
+    BUNDLE_MISMATCH = "BUNDLE_MISMATCH", "What is installed is not what the bundle names."
+    BUNDLE_UNREADABLE = "BUNDLE_UNREADABLE", "The bundle's file is missing or cannot be read."
     VALUE_MALFORMED = "VALUE_MALFORMED", "A value broke its contract at a door."
+
+    # Releases
+    RELEASE_LAYOUT = "RELEASE_LAYOUT", "release.toml does not describe what lies on the disk."
+    RELEASE_TREE = "RELEASE_TREE", "A repository has changes, or no branch, that a release needs."
+    RELEASE_VERSION = "RELEASE_VERSION", "A version is malformed, or not above the last one."
+    RELEASE_CHANGELOG = "RELEASE_CHANGELOG", "The changelog says nothing about the version."
+    RELEASE_WHITESPACE = "RELEASE_WHITESPACE", "What is to be released has stray whitespace."
+    RELEASE_REVIEW = "RELEASE_REVIEW", "Nobody has said that these commits were reviewed."
+    RELEASE_CHECKS = "RELEASE_CHECKS", "A check failed on the commit that was to be tagged."
+    RELEASE_TOOL = "RELEASE_TOOL", "A tool that releases need ended with an error."
+    TAG_EXISTS = "TAG_EXISTS", "The version has its tag already; tags are never used again."
+    TAG_MISSING = "TAG_MISSING", "A tag that is needed does not exist, or was not pushed."
+    TAG_MOVED = "TAG_MOVED", "A tag names another commit than it did."
+    PIN_MISSING = "PIN_MISSING", "A platform has no pins, or only a part of them."
+    PIN_RANGE = "PIN_RANGE", "A pinned version lies outside the range that another one declares."
+    PIN_EDITED = "PIN_EDITED", "A file of pins is not what its bundle says; pins are never edited."
+    PIN_UNBOOTABLE = "PIN_UNBOOTABLE", "A service did not start from its pins."
+
+    # Anything else
     UNEXPECTED = "UNEXPECTED", "A defect: an error that no rule foresaw."
 
 
@@ -181,6 +228,12 @@ class SettingsError(PlatformError):
     """A setting is unknown, unreadable, missing or stale; the process does not start."""
 
     default_code = ReasonCode.SETTING_INVALID
+
+
+class ReleaseRefused(PlatformError):
+    """A step of a release is refused; nothing was tagged, pinned, deployed or switched by it."""
+
+    default_code = ReasonCode.RELEASE_LAYOUT
 
 
 class RefuseRun(PlatformError):

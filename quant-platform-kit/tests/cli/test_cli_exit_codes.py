@@ -112,4 +112,5 @@ def test_the_numbers_never_change() -> None:
         "BUSY": 5,
         "NOT_FOUND": 6,
         "SETTINGS": 7,
+        "CARD_FAILED": 8,
     }

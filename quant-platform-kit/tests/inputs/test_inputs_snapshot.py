@@ -216,6 +216,25 @@ def drop_a_column(publication: Publication) -> None:
     publication.state(columns=COLUMNS[:3])
 
 
+def beside(publication: Publication, name: str) -> Path:
+    """Publish a file beside the table and return its path."""
+    path = publication.version_folder / name
+    path.write_bytes(b"some ranking")
+    publication.state(files={name: hashlib.sha256(b"some ranking").hexdigest()})
+    return path
+
+
+def edit_the_ranking(publication: Publication) -> None:
+    beside(publication, "ranking.csv").write_bytes(b"other ranking")
+
+
+def date_the_prices(publication: Publication, day: date) -> None:
+    columns = (*COLUMNS[:2], "price_date", *COLUMNS[2:])
+    rows = [replace(row, price_date=day) for row in ROWS]
+    publication.write_table(encode_features(columns, rows))
+    publication.state(columns=columns)
+
+
 FAULTS: dict[str, tuple[Spoil, ReasonCode, str]] = {
     "no folder": (
         lambda p: shutil.rmtree(p.folder),
@@ -245,7 +264,7 @@ FAULTS: dict[str, tuple[Spoil, ReasonCode, str]] = {
     ),
     "manifest cut": (
         lambda p: cut_in_half(p.manifest_file),
-        ReasonCode.SNAPSHOT_UNREADABLE,
+        ReasonCode.SNAPSHOT_HASH,
         "manifest.json",
     ),
     "manifest is a list": (
@@ -292,26 +311,56 @@ FAULTS: dict[str, tuple[Spoil, ReasonCode, str]] = {
         ReasonCode.SNAPSHOT_HASH,
         "latest.json",
     ),
-    "version renamed": (rename_the_version, ReasonCode.SNAPSHOT_HASH, "aaaaaaaaaaaa"),
+    "version renamed": (rename_the_version, ReasonCode.SNAPSHOT_MANIFEST, "aaaaaaaaaaaa"),
     "another row count": (
         lambda p: p.state(row_count=3),
-        ReasonCode.SNAPSHOT_UNREADABLE,
+        ReasonCode.SNAPSHOT_MANIFEST,
         "2 rows and its manifest 3",
     ),
     "other columns": (
         lambda p: p.state(columns=COLUMNS[:3]),
-        ReasonCode.SNAPSHOT_UNREADABLE,
+        ReasonCode.SNAPSHOT_MANIFEST,
         "vol_63",
     ),
     "a declared column missing": (
         drop_a_column,
+        ReasonCode.SNAPSHOT_COLUMNS,
+        "has no column vol_63",
+    ),
+    "a file beside the table edited": (
+        edit_the_ranking,
+        ReasonCode.SNAPSHOT_HASH,
+        "ranking.csv is not the file",
+    ),
+    "a file beside the table gone": (
+        lambda p: beside(p, "ranking.csv").unlink(),
+        ReasonCode.SNAPSHOT_MISSING,
+        "ranking.csv",
+    ),
+    "a file of the manifest lies outside": (
+        lambda p: p.state(files={"../ranking.csv": "d" * 64}),
         ReasonCode.SNAPSHOT_UNREADABLE,
-        "the column vol_63 is missing",
+        "'../ranking.csv' is not a file name",
+    ),
+    "a price after the snapshot": (
+        lambda p: date_the_prices(p, date(2020, 4, 13)),
+        ReasonCode.SNAPSHOT_FUTURE,
+        "holds a price of 2020-04-13",
+    ),
+    "a price older than a session": (
+        lambda p: date_the_prices(p, date(2020, 4, 7)),
+        ReasonCode.SNAPSHOT_DATES,
+        "The last price of AAA",
+    ),
+    "a price date that is none": (
+        lambda p: p.write_table(b"symbol,sector,price_date,mom_6_1,vol_63\nAAA,,soon,1,2\n"),
+        ReasonCode.SNAPSHOT_UNREADABLE,
+        "line 2, column price_date reads 'soon'",
     ),
     "dated on a holiday": (
         lambda p: p.state(as_of=date(2020, 4, 10)),
-        ReasonCode.SNAPSHOT_UNREADABLE,
-        "2020-04-10 is not a session",
+        ReasonCode.SNAPSHOT_DATES,
+        "2020-04-10, which is not a session",
     ),
     "dated on the session itself": (
         lambda p: p.state(as_of=SESSION),
@@ -365,22 +414,28 @@ def test_a_file_without_a_manifest_is_refused(publication: Publication) -> None:
 def test_the_first_fault_in_the_order_of_the_checks_is_the_one_told(
     publication: Publication,
 ) -> None:
+    ranking = beside(publication, "ranking.csv")
     good = publication.manifest
-    table = publication.table_file.read_bytes()
+    need = replace(NEED, columns=(*NEED.columns, "vol_20"))
     publication.state(
-        profile="x", contract="x", config_sha256="e" * 64, row_count=9, as_of=date(2020, 4, 14)
+        profile="x", contract="x", config_sha256="e" * 64, row_count=9, as_of=date(2020, 4, 12)
     )
-    publication.table_file.write_bytes(b"another table")
+    ranking.write_bytes(b"other ranking")
     repairs: Sequence[Callable[[], object]] = (
-        lambda: publication.state(profile=good.profile),
-        lambda: publication.state(contract=good.contract),
-        lambda: publication.state(config_sha256=good.config_sha256),
-        lambda: publication.table_file.write_bytes(table),
-        lambda: publication.state(row_count=good.row_count),
+        lambda: publication.state(as_of=date(2020, 4, 14)),
+        lambda: publication.state(as_of=date(2020, 3, 2)),
         lambda: publication.state(as_of=good.as_of),
+        lambda: publication.state(row_count=good.row_count),
+        lambda: publication.state(profile=good.profile),
+        lambda: publication.state(config_sha256=good.config_sha256),
+        lambda: publication.state(contract=good.contract),
+        lambda: ranking.write_bytes(b"some ranking"),
     )
 
     told = []
+    with pytest.raises(InputError) as refusal:
+        publication.load(need=need)
+    told.append(refusal.value.code)
     for repair in repairs:
         with pytest.raises(InputError) as refusal:
             publication.load()
@@ -388,24 +443,64 @@ def test_the_first_fault_in_the_order_of_the_checks_is_the_one_told(
         repair()
 
     assert told == [
-        ReasonCode.SNAPSHOT_PROFILE,
-        ReasonCode.SNAPSHOT_CONTRACT,
-        ReasonCode.SNAPSHOT_CONFIG,
-        ReasonCode.SNAPSHOT_HASH,
-        ReasonCode.SNAPSHOT_UNREADABLE,
+        ReasonCode.SNAPSHOT_COLUMNS,
+        ReasonCode.SNAPSHOT_DATES,
         ReasonCode.SNAPSHOT_FUTURE,
+        ReasonCode.SNAPSHOT_STALE,
+        ReasonCode.SNAPSHOT_MANIFEST,
+        ReasonCode.SNAPSHOT_PROFILE,
+        ReasonCode.SNAPSHOT_CONFIG,
+        ReasonCode.SNAPSHOT_CONTRACT,
+        ReasonCode.SNAPSHOT_HASH,
     ]
     assert publication.load().rows[0] == ROWS[0]
 
 
+def test_a_version_is_fetched_once_and_its_pointer_every_time(publication: Publication) -> None:
+    source = SnapshotSource(publication.folder)
+    first = publication.load(source=source)
+    publication.table_file.unlink()
+
+    assert content(publication.load(source=source)) == content(first)
+    publication.pointer_file.unlink()
+    with pytest.raises(InputError) as refusal:
+        publication.load(source=source)
+    assert refusal.value.code is ReasonCode.SNAPSHOT_MISSING
+
+
+def test_a_version_that_did_not_pass_is_not_kept(publication: Publication) -> None:
+    source = SnapshotSource(publication.folder)
+    publication.write_manifest(encode_document(replace(publication.manifest, profile="x")))
+    with pytest.raises(InputError):
+        publication.load(source=source)
+
+    assert (
+        source.cache.find(hashlib.sha256(publication.manifest_file.read_bytes()).hexdigest())
+        is None
+    )
+
+
+def test_a_version_that_was_verified_grows_old_all_the_same(publication: Publication) -> None:
+    source = SnapshotSource(publication.folder)
+    assert publication.load(source=source).rows
+
+    with pytest.raises(InputError) as refusal:
+        publication.load(source=source, session=date(2020, 4, 20))
+    assert refusal.value.code is ReasonCode.SNAPSHOT_STALE
+
+
 def test_no_changed_byte_of_a_version_gets_through(publication: Publication) -> None:
-    for path in (publication.table_file, publication.manifest_file):
+    ranking = beside(publication, "ranking.csv")
+    files = publication.table_file, ranking, publication.manifest_file, publication.pointer_file
+    for path in files:
         data = path.read_bytes()
         for index in range(len(data)):
             path.write_bytes(data[:index] + bytes([data[index] ^ 1]) + data[index + 1 :])
             with pytest.raises(InputError) as refusal:
                 publication.load()
             assert refusal.value.code.startswith("SNAPSHOT_")
+            if path in files[:2]:
+                assert refusal.value.code is ReasonCode.SNAPSHOT_HASH
         path.write_bytes(data)
     assert publication.load().rows[0] == ROWS[0]
 

@@ -16,7 +16,10 @@ from quant_platform_kit.contracts import (
     ExecutionMode,
     FrozenSleeve,
     Heartbeat,
+    OrderLine,
+    OrderStatus,
     Outcome,
+    Purpose,
     Skipped,
 )
 from quant_platform_kit.errors import ContractError, ReasonCode
@@ -69,6 +72,83 @@ def test_a_quiet_day_gives_its_reason_once(traded: CycleReport) -> None:
     assert message.title == "⚪ SCHWAB · Global ETF Rotation · NO ACTION HOLD"
     assert message.body.count(reason) == 1
     assert "Frozen" not in message.body
+
+
+def cut_off(traded: CycleReport, *orders: OrderLine) -> CycleReport:
+    """Return a run that lost its broker after these orders."""
+    return replace(
+        traded,
+        outcome=Outcome.FAILED,
+        code=ReasonCode.BROKER_UNAVAILABLE,
+        reason="no answer",
+        orders=orders,
+        outdated=bool(orders),
+    )
+
+
+def test_a_run_that_lost_its_broker_says_what_became_of_its_orders_and_what_to_do(
+    traded: CycleReport,
+) -> None:
+    filled = replace(traded.orders[0], status=OrderStatus.FILLED, code=None)
+    filled = replace(filled, filled_quantity=filled.quantity)
+    partly = replace(filled, status=OrderStatus.CANCELLED, filled_quantity=filled.quantity / 2)
+    nothing = replace(filled, status=OrderStatus.EXPIRED, filled_quantity=Decimal(0))
+    unsent = replace(nothing, status=OrderStatus.REJECTED, code=ReasonCode.NEVER_SENT)
+    unknown = replace(nothing, status=OrderStatus.UNRESOLVED)
+    report = cut_off(traded, filled, filled, partly, nothing, unsent, unknown)
+    english = heartbeat(report, "en").body.splitlines()
+    assert english[0] == "The broker cannot be reached; nothing more was sent."
+    assert english[1].partition(": ")[2].split(" · ") == [
+        "2 filled",
+        "1 partly filled",
+        "1 ended without a fill",
+        "1 not sent",
+        "1 whose end is not known yet",
+    ]
+    assert english[2] == "Why: no answer"
+    assert english[3].startswith("What to do: Reconnect the broker and run the slot again: ")
+    assert english[4] == "Money and positions shown here are from before these orders."
+    chinese = heartbeat(report, "zh").body.splitlines()
+    assert chinese[0] == "无法连接券商，未再发送任何订单。"
+    assert chinese[1].partition("：")[2].split(" · ") == [
+        "成交 2 笔",
+        "部分成交 1 笔",
+        "未成交即结束 1 笔",
+        "未发送 1 笔",
+        "结果尚不明确 1 笔",
+    ]
+    assert chinese[2] == "原因：no answer"
+    assert chinese[3].startswith("处理办法：恢复与券商的连接后")
+    assert chinese[4] == "此处的资金与持仓为下单之前的数据。"
+
+
+def test_a_run_that_never_reached_its_broker_says_that_no_order_was_sent(
+    traded: CycleReport,
+) -> None:
+    unsent = replace(
+        traded.orders[0],
+        status=OrderStatus.REJECTED,
+        code=ReasonCode.NEVER_SENT,
+        filled_quantity=Decimal(0),
+        average_price_usd=None,
+    )
+    assert "\nNo order was sent.\n" in heartbeat(cut_off(traded), "en").body
+    body = heartbeat(cut_off(traded, unsent), "en").body
+    assert "\nNo order was sent.\n" in body
+    assert "· not sent · NEVER_SENT" in body
+    assert "rejected" not in body
+
+
+def test_a_stop_that_waits_for_its_price_is_not_among_the_orders_to_look_up(
+    traded: CycleReport,
+) -> None:
+    waiting = replace(
+        traded.orders[0],
+        status=OrderStatus.SUBMITTED,
+        filled_quantity=Decimal(0),
+        purpose=Purpose.STOP,
+    )
+    assert "No order was sent." in heartbeat(cut_off(traded, waiting), "en").body
 
 
 def test_every_outcome_has_its_own_sign(traded: CycleReport) -> None:

@@ -43,6 +43,14 @@ def test_sleeves_are_read_in_order_with_paths_beside_the_file(tmp_path: Path) ->
     )
 
 
+def test_the_address_of_a_bucket_is_kept_as_it_is_written(tmp_path: Path) -> None:
+    text = '[[sleeve]]\nprofile = "a"\nsnapshot = "gs://bucket/folder"\n'
+
+    (sleeve,) = read_sleeves(written(tmp_path, text))
+
+    assert sleeve.snapshot == "gs://bucket/folder"
+
+
 def test_one_sleeve_may_leave_its_weight_out(tmp_path: Path) -> None:
     (sleeve,) = read_sleeves(written(tmp_path, '[[sleeve]]\nprofile = "spy_macd_vixy"\n'))
     assert sleeve.weight == 1

@@ -14,7 +14,17 @@ from typing import Annotated
 import typer
 
 from quant_platform_kit import __version__
-from quant_platform_kit.cli import _explain, _orders, _profiles, _reconcile, _risk, _runs, _simulate
+from quant_platform_kit.cli import (
+    _commands,
+    _conform,
+    _explain,
+    _orders,
+    _profiles,
+    _reconcile,
+    _risk,
+    _runs,
+    _simulate,
+)
 from quant_platform_kit.cli._exit import ExitCode, of_error, of_report
 from quant_platform_kit.cli._options import JsonOption, PlatformOption, answer, end, runtime
 from quant_platform_kit.contracts import CycleRequest
@@ -148,3 +158,5 @@ _orders.register(app)
 _risk.register(app)
 _reconcile.register(app)
 _simulate.register(app)
+_conform.register(app)
+_commands.register(app)

@@ -10,6 +10,7 @@ from quant_platform_kit.errors import (
     ContractError,
     PlatformError,
     RefuseRun,
+    ReleaseRefused,
     SettingsError,
     SlotBusy,
 )
@@ -28,6 +29,8 @@ class ExitCode(IntEnum):
     5    BUSY           another run of the account is in progress
     6    NOT_FOUND      no such run or order
     7    SETTINGS       a setting or a configuration file cannot be used
+    8    CARD_FAILED    a broker's adapter does not do what it has to
+    9    RELEASE        a step of a release was refused, or versions do not match
     ==== ============== ============================================================
     """
 
@@ -47,6 +50,8 @@ class ExitCode(IntEnum):
     BUSY = 5, "another run of the account is in progress"
     NOT_FOUND = 6, "no such run or order"
     SETTINGS = 7, "a setting or a configuration file cannot be used"
+    CARD_FAILED = 8, "a broker's adapter does not do what it has to"
+    RELEASE = 9, "a step of a release was refused, or versions do not match"
 
 
 _BY_OUTCOME = {
@@ -59,6 +64,7 @@ _BY_OUTCOME = {
 # The most particular class first: the first that fits counts.
 _BY_ERROR: tuple[tuple[type[PlatformError], ExitCode], ...] = (
     (SettingsError, ExitCode.SETTINGS),
+    (ReleaseRefused, ExitCode.RELEASE),
     (SlotBusy, ExitCode.BUSY),
     (RefuseRun, ExitCode.BLOCKED),
     (ContractError, ExitCode.USAGE),

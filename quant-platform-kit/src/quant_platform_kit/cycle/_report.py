@@ -75,6 +75,7 @@ def report_run(parts: Parts, progress: Progress, error: Exception | None) -> Cyc
         notes=progress.notes + _notices(parts),
         versions=parts.versions,
         commit=parts.commit,
+        outdated=error is not None and _sent_since(parts, progress),
     )
     with parts.store.begin() as connection:
         attest_once(connection, report.run_key, ending(parts, progress, report))
@@ -161,6 +162,15 @@ def _failure(error: Exception, *, sent: bool) -> tuple[Outcome, ReasonCode | Non
     if isinstance(error, RefuseRun) and not sent:
         return Outcome.BLOCKED, error.code, error.message
     return Outcome.FAILED, error.code, error.message
+
+
+def _sent_since(parts: Parts, progress: Progress) -> bool:
+    """Tell whether orders were sent after the account was last looked at."""
+    snapshot = progress.snapshot
+    return snapshot is not None and any(
+        order.sent_at is not None and order.sent_at >= snapshot.taken_at
+        for order in Journal(parts.store, parts.clock).of_run(progress.run_key)
+    )
 
 
 def _present_quotes(parts: Parts, progress: Progress) -> Mapping[str, Quote]:

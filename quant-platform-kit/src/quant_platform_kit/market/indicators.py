@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from itertools import accumulate
 from types import MappingProxyType
 from typing import Final
@@ -304,6 +305,88 @@ CLOSE_FEATURES: Final[Mapping[str, Callable[[Floats], float]]] = MappingProxyTyp
 """Every snapshot feature that adjusted closes alone give, by its column name."""
 
 
+# ── The same features of many symbols at once ──────────────────────────────────────────
+#
+# One row of closes per symbol, one column per session, NaN where a symbol had no price yet. Each
+# answer is bit for bit the one that the function of the same name gives for the row alone.
+
+
+def panel_sma(values: Floats, window: int) -> Floats:
+    """Return the `sma` of every row; NaN in a row with an undefined value in its window."""
+    last = _last_columns(values, window)
+    # A copy in memory order, so that a sum has the same rounding alone and among others.
+    averages: Floats = np.ascontiguousarray(last).mean(axis=-1)
+    return averages
+
+
+def panel_momentum(closes: Floats, *, skip: int = 0, lookback: int) -> Floats:
+    """Return the `momentum` of every row."""
+    last = _last_columns(closes, lookback + 1)
+    returns: Floats = last[:, -1 - skip] / last[:, 0] - 1.0
+    return returns
+
+
+def panel_sma_gap(closes: Floats, window: int) -> Floats:
+    """Return the `sma_gap` of every row."""
+    gaps: Floats = _last_columns(closes, 1)[:, 0] / panel_sma(closes, window) - 1.0
+    return gaps
+
+
+def panel_volatility(closes: Floats, window: int) -> Floats:
+    """Return the `volatility` of every row."""
+    last = _last_columns(closes, window + 1)
+    returns: Floats = last[:, 1:] / last[:, :-1]
+    returns -= 1.0
+    deviations: Floats = np.ascontiguousarray(returns).std(axis=-1) * math.sqrt(SESSIONS_PER_YEAR)
+    return deviations
+
+
+def panel_max_drawdown(closes: Floats, window: int) -> Floats:
+    """Return the `max_drawdown` of every row."""
+    last = _last_columns(closes, window)
+    depths: Floats = (last / np.maximum.accumulate(last, axis=-1)).min(axis=-1) - 1.0
+    return depths
+
+
+def panel_high_gap(closes: Floats, window: int) -> Floats:
+    """Return the `high_gap` of every row."""
+    last = _last_columns(closes, window)
+    gaps: Floats = last[:, -1] / last.max(axis=-1) - 1.0
+    return gaps
+
+
+def _panel_ma50_over_ma200(closes: Floats) -> Floats:
+    ratios: Floats = panel_sma(closes, 50) / panel_sma(closes, 200) - 1.0
+    return ratios
+
+
+def panel_adv20_usd(closes: Floats, volumes: Floats) -> Floats:
+    """Return the `adv20_usd` of every row."""
+    return panel_sma(_last_columns(closes, 20) * _last_columns(volumes, 20), 20)
+
+
+PANEL_FEATURES: Final[Mapping[str, Callable[[Floats], Floats]]] = MappingProxyType(
+    {
+        "breakout_252": partial(panel_high_gap, window=252),
+        "dist_126_high": partial(panel_high_gap, window=126),
+        "dist_63_high": partial(panel_high_gap, window=63),
+        "high_252_gap": partial(panel_high_gap, window=252),
+        "ma50_over_ma200": _panel_ma50_over_ma200,
+        "maxdd_126": partial(panel_max_drawdown, window=126),
+        "mom_12_1": partial(panel_momentum, skip=21, lookback=273),
+        "mom_3m": partial(panel_momentum, lookback=63),
+        "mom_6_1": partial(panel_momentum, skip=21, lookback=147),
+        "mom_6m": partial(panel_momentum, lookback=126),
+        "rebound_20": partial(panel_momentum, lookback=20),
+        "sma200_gap": partial(panel_sma_gap, window=200),
+        "sma20_gap": partial(panel_sma_gap, window=20),
+        "sma50_gap": partial(panel_sma_gap, window=50),
+        "vol_63": partial(panel_volatility, window=63),
+    }
+)
+"""Every one of `CLOSE_FEATURES`, for a panel of closes."""
+
+
 # ── Across symbols ─────────────────────────────────────────────────────────────────────
 
 
@@ -390,6 +473,14 @@ def _members(
 def _last(values: Floats, window: int) -> Floats | None:
     _require_window(window)
     return values[-window:] if len(values) >= window else None
+
+
+def _last_columns(values: Floats, window: int) -> Floats:
+    """Return the last `window` columns; all undefined where there are fewer."""
+    _require_window(window)
+    if values.shape[-1] >= window:
+        return values[:, -window:]
+    return np.full((len(values), window), math.nan)
 
 
 def _require_window(window: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -12,6 +13,7 @@ from quant_platform_kit.contracts import (
     ExecutionMode,
     Heartbeat,
     OrderLine,
+    OrderStatus,
     Outcome,
     PositionLine,
 )
@@ -32,6 +34,16 @@ _SHORT = 12
 _NAMED_SYMBOLS = 6
 # What every quiet day says of most symbols: the count tells enough.
 _UNREMARKABLE = frozenset({ReasonCode.AT_TARGET, ReasonCode.SLEEVE_FROZEN})
+
+# The broker is asked again about every order of a slot that ended like this.
+_BROKER_ASKED_AGAIN = frozenset({ReasonCode.BROKER_UNAVAILABLE})
+_FATES = (
+    Message.FATE_FILLED,
+    Message.FATE_PARTLY,
+    Message.FATE_UNFILLED,
+    Message.FATE_UNSENT,
+    Message.FATE_OPEN,
+)
 
 _ZERO = Decimal(0)
 
@@ -117,9 +129,24 @@ class _Page:
             turnover = self._say(Message.USD, amount=money(report.turnover_usd))
             count = len(report.orders)
             lines.append(self._say(Message.TRADED_SUMMARY, count=count, turnover=turnover))
+        unfinished = report.code in _BROKER_ASKED_AGAIN and not report.consumes_slot
+        if unfinished:
+            lines.append(self._so_far())
         if report.reason.strip():
             lines.append(self._field(Message.WHY, report.reason.strip()))
+        if unfinished:
+            lines.append(self._field(Message.TO_DO, self._say(Message.ASK_AGAIN)))
+        if report.outdated:
+            lines.append(self._say(Message.OUTDATED))
         return lines
+
+    def _so_far(self) -> str:
+        """Say what became of the orders: the reason speaks of one call to the broker alone."""
+        fates = Counter(_fate(order) for order in self._report.orders if not _waits(order))
+        if fates.keys() <= {Message.FATE_UNSENT}:
+            return self._say(Message.NO_ORDER)
+        counts = [self._say(fate, count=fates[fate]) for fate in _FATES if fates[fate]]
+        return self._field(Message.ORDERS_SO_FAR, " · ".join(counts))
 
     def _run(self) -> list[str]:
         lines = [self._field(Message.MODE, self._mode())]
@@ -200,7 +227,7 @@ class _Page:
         parts = [
             f"{self._say(Message.of(order.side))} {size} {order.symbol}{at}",
             self._stop(order),
-            self._say(Message.of(order.status)),
+            self._say(_status(order)),
             order.code.value if order.code is not None else "",
             order.detail,
         ]
@@ -264,6 +291,26 @@ class _Page:
         # Whole: it is what a reader of this message can later hold the store to.
         head = self._report.evidence_sha256
         return [self._field(Message.EVIDENCE, head)] if head else []
+
+
+def _status(order: OrderLine) -> Message:
+    # "Rejected" would be read as the broker's word.
+    return Message.NOT_SENT if order.code is ReasonCode.NEVER_SENT else Message.of(order.status)
+
+
+def _fate(order: OrderLine) -> Message:
+    if order.code is ReasonCode.NEVER_SENT or order.status is OrderStatus.PENDING:
+        return Message.FATE_UNSENT
+    if not order.status.is_final:
+        return Message.FATE_OPEN
+    if order.filled_quantity == order.quantity:
+        return Message.FATE_FILLED
+    return Message.FATE_PARTLY if order.filled_quantity else Message.FATE_UNFILLED
+
+
+def _waits(order: OrderLine) -> bool:
+    """Tell whether an order is a stop that waits for its price: nobody has to look at it."""
+    return order.purpose.protects and order.status is OrderStatus.SUBMITTED
 
 
 def _by_importance(line: PositionLine) -> tuple[bool, Decimal, str]:

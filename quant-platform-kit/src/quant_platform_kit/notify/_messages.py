@@ -63,6 +63,19 @@ class Message(Enum):
     VERSIONS = "Versions", "版本"
     WHY = "Why", "原因"
 
+    # What became of a slot that is not finished, and what to do about it
+    ASK_AGAIN = (
+        "Reconnect the broker and run the slot again: it looks up every order, sends none twice.",
+        "恢复与券商的连接后，重新运行本时段：系统会先查明每笔订单的结果，不会重复下单。",
+    )
+    NO_ORDER = "No order was sent.", "没有发送任何订单。"
+    ORDERS_SO_FAR = "Orders of this slot so far", "本时段订单的现状"
+    OUTDATED = (
+        "Money and positions shown here are from before these orders.",
+        "此处的资金与持仓为下单之前的数据。",
+    )
+    TO_DO = "What to do", "处理办法"
+
     # Headings
     FROZEN = "Frozen: nothing is traded here", "已冻结：以下部分不做任何交易"
     NOTES = "Notes", "备注"
@@ -77,6 +90,7 @@ class Message(Enum):
     DRY_RUN = "dry run, no order leaves", "演练，不下任何订单"
     MORE = "+{count} more", "另有 {count} 个"
     NONE = "none", "无"
+    NOT_SENT = "not sent", "未发送"
     NOT_MANAGED = "not managed", "不由策略管理"
     PART = "({number}/{count})", "（{number}/{count}）"
     SLOT = "slot {slot}", "时段 {slot}"
@@ -101,6 +115,13 @@ class Message(Enum):
     DECISIONOUTCOME_BLOCKED = "blocked", "已拦截"
     INPUTMODE_DIRECT = "prices at run time", "运行时行情"
     INPUTMODE_SNAPSHOT = "published snapshot", "已发布的特征快照"
+
+    # What became of orders, counted
+    FATE_FILLED = "{count} filled", "成交 {count} 笔"
+    FATE_PARTLY = "{count} partly filled", "部分成交 {count} 笔"
+    FATE_UNFILLED = "{count} ended without a fill", "未成交即结束 {count} 笔"
+    FATE_UNSENT = "{count} not sent", "未发送 {count} 笔"
+    FATE_OPEN = "{count} whose end is not known yet", "结果尚不明确 {count} 笔"
 
     # Orders
     SIDE_BUY = "BUY", "买入"

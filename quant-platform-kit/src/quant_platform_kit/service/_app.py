@@ -48,6 +48,8 @@ def create_app(platform: str, environ: Mapping[str, str] | None = None) -> Flask
     ------
     SettingsError
         When a setting is unknown, unreadable or missing: the process must not start.
+    TransientError
+        When a secret cannot be had now: nor must it then.
     """
     settings = load_settings(platform, environ)
     configure_logging()

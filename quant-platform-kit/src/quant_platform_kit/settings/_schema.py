@@ -28,8 +28,8 @@ class Settings:
     strategy_config_path: Path | None
     sleeves_path: Path | None
     strategies_dir: Path | None
-    feature_snapshot_path: Path | None
-    feature_snapshot_manifest_path: Path | None
+    feature_snapshot_path: Path | str | None
+    feature_snapshot_manifest_path: Path | str | None
     reconciliation_output_path: Path | None
     account_id: str
     state_dir: Path
@@ -121,15 +121,15 @@ VARIABLES: Final = (
     Variable(
         "FEATURE_SNAPSHOT_PATH",
         "feature_snapshot_path",
-        read.optional_path,
+        read.optional_location,
         "",
-        "Published snapshots: a folder with latest.json, or one file.",
+        "Published snapshots: a folder with latest.json, or one file; gs:// for a bucket.",
         of_platform=True,
     ),
     Variable(
         "FEATURE_SNAPSHOT_MANIFEST_PATH",
         "feature_snapshot_manifest_path",
-        read.optional_path,
+        read.optional_location,
         "",
         "Manifest, where the snapshot path is one file.",
         of_platform=True,

@@ -97,6 +97,11 @@ def optional_path(value: str) -> Path | None:
     return Path(value) if value else None
 
 
+def optional_location(value: str) -> Path | str | None:
+    """Return a path, or the address of a bucket as it is written."""
+    return value if value.startswith("gs://") else optional_path(value)
+
+
 def dollars(value: str) -> Decimal:
     """Return an amount, zero or more."""
     amount = Decimal(value)

@@ -80,7 +80,7 @@ class Wire:
         if fault in self.without:
             return self.without[fault]
         if at not in self.faults[fault]:
-            return f"this wire has no {fault.value} where clients {at.value}"
+            return f"{fault.value!r} is no fault of this wire where clients {at.value}"
         return ""
 
 

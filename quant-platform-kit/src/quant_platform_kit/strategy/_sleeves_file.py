@@ -20,11 +20,22 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 
 from quant_platform_kit.strategy._config import read_config
 
 _STRICT = ConfigDict(frozen=True, extra="forbid")
+
+
+def _location(value: object) -> Path | str:
+    """Keep the address of a bucket as it is written; everything else is a path."""
+    if not isinstance(value, str | Path):
+        raise ValueError("expected a path, or gs://bucket/folder")  # noqa: TRY004 (Pydantic's)
+    return value if str(value).startswith("gs://") else Path(value)
+
+
+Location = Annotated[Path | str, PlainValidator(_location)]
+"""A path, or ``gs://bucket/folder``."""
 
 
 class SleeveSpec(BaseModel):
@@ -38,7 +49,7 @@ class SleeveSpec(BaseModel):
         Share of the capital base, above 0 and at most 1.
     config : Path, optional
         The profile's configuration file.
-    snapshot, snapshot_manifest : Path, optional
+    snapshot, snapshot_manifest : Path or str, optional
         As FEATURE_SNAPSHOT_PATH and FEATURE_SNAPSHOT_MANIFEST_PATH.
     """
 
@@ -47,14 +58,15 @@ class SleeveSpec(BaseModel):
     profile: str
     weight: Annotated[Decimal, Field(gt=0, le=1)] = Decimal(1)
     config: Path | None = None
-    snapshot: Path | None = None
-    snapshot_manifest: Path | None = None
+    snapshot: Location | None = None
+    snapshot_manifest: Location | None = None
 
     def beside(self, folder: Path) -> Self:
         """Return the same with its paths taken from `folder`."""
         names = ("config", "snapshot", "snapshot_manifest")
         paths = {name: getattr(self, name) for name in names}
-        return self.model_copy(update={n: folder / p for n, p in paths.items() if p is not None})
+        local = {n: folder / p for n, p in paths.items() if isinstance(p, Path)}
+        return self.model_copy(update=local)
 
 
 class _SleevesFile(BaseModel):

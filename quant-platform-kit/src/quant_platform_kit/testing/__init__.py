@@ -7,17 +7,17 @@ it, and raises `AssertionError` where the part differs from its contract; any te
 
 from __future__ import annotations
 
-from quant_platform_kit.testing._broker_bench import BrokerBench, BrokerCard
-from quant_platform_kit.testing._strategy_bench import NotApplicable, StrategyBench, StrategyCard
+from quant_platform_kit.testing._broker_bench import BrokerBench, OpenBench
+from quant_platform_kit.testing._broker_cards import BrokerCard
+from quant_platform_kit.testing._expect import CardStatus, NotApplicable
+from quant_platform_kit.testing._strategy_bench import StrategyBench, StrategyCard
 from quant_platform_kit.testing._strategy_inputs import StrategyCase, make_cases
-from quant_platform_kit.testing.broker_conformance import BROKER_CARDS
-from quant_platform_kit.testing.broker_faults import FAULT_CARDS
+from quant_platform_kit.testing.broker_conformance import BROKER_CARDS, Verdict, check_broker, judge
 from quant_platform_kit.testing.strategy_conformance import (
     STRATEGY_CARDS,
     BenchOptions,
     BoundCard,
     CardResult,
-    CardStatus,
     ConformanceReport,
     check_strategy,
     open_bench,
@@ -26,7 +26,6 @@ from quant_platform_kit.testing.strategy_conformance import (
 
 __all__ = [
     "BROKER_CARDS",
-    "FAULT_CARDS",
     "STRATEGY_CARDS",
     "BenchOptions",
     "BoundCard",
@@ -36,10 +35,14 @@ __all__ = [
     "CardStatus",
     "ConformanceReport",
     "NotApplicable",
+    "OpenBench",
     "StrategyBench",
     "StrategyCard",
     "StrategyCase",
+    "Verdict",
+    "check_broker",
     "check_strategy",
+    "judge",
     "make_cases",
     "open_bench",
     "strategy_cards",

@@ -1,182 +1,199 @@
-"""The bench that a broker card works on, and the words that cards are written in."""
+"""The bench that a broker card works on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, Protocol
 
-from quant_platform_kit.brokers import Broker, Fault, Faults, FaultSwitch
-from quant_platform_kit.contracts import (
-    Adjustment,
-    BrokerOrder,
-    Fill,
-    OrderRequest,
-    OrderStatus,
-    OrderType,
-    Side,
-    Submission,
-    SubmitOutcome,
-)
-from quant_platform_kit.market import Clock
+from quant_platform_kit.brokers import AccountTerms, Broker, Faults, IsolatedBroker
+from quant_platform_kit.contracts import Adjustment, Capabilities
+from quant_platform_kit.market import BarFrame, Clock, xnys
+from quant_platform_kit.simulators import Occasion, SimulatorControl, Wire, WireFault
+from quant_platform_kit.testing._expect import expect
 
-T = TypeVar("T")
+_BEFORE_CLOSE: Final = timedelta(minutes=30)
 
-TEN: Final = Decimal(10)
-_CENT: Final = Decimal("0.01")
-_FAR_BELOW: Final = Decimal("0.5")  # times the price: a limit that cannot trade now
-_CARD_SPAN: Final = timedelta(days=1)  # no card lasts longer
+
+@dataclass(frozen=True, slots=True)
+class MovingPrice:
+    """A symbol whose price rises with the next session, and falls below the first one's after it.
+
+    Parameters
+    ----------
+    symbol : str
+    first_usd, high_usd, low_usd : Decimal
+        Its prices in the bench's session and in the two that follow, at least a tenth apart.
+    """
+
+    symbol: str
+    first_usd: Decimal
+    high_usd: Decimal
+    low_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class WireBench:
+    """The wire between an adapter and its broker's book, with its switches.
+
+    Parameters
+    ----------
+    control : SimulatorControl
+    facts : Wire
+        What the wire calls things, and which faults it has.
+    patience_secs : float
+        By then every call has ended, in real time: the connection's own deadlines, and a margin.
+    recovery_secs : float
+        How long the SDK may need to be connected again after it was cut off.
+    ends_calls : bool
+        Whether a call without an answer ends by itself. An SDK that holds the interpreter while
+        it waits has to be ended from outside.
+    """
+
+    control: SimulatorControl
+    facts: Wire
+    patience_secs: float
+    recovery_secs: float
+    ends_calls: bool
+
+    def can(self, fault: WireFault, at: Occasion) -> bool:
+        """Tell whether a fault can strike on an occasion."""
+        return not self.facts.lacking(fault, at)
+
+    def first_of(self, fault: WireFault, *occasions: Occasion) -> Occasion:
+        """Return the first of the occasions on which a fault can strike."""
+        return next(each for each in occasions if self.can(fault, each))
+
+    def fault(
+        self, fault: WireFault, at: Occasion, *, nth: int | None = None, seconds: float = 1.0
+    ) -> None:
+        """Switch one fault on, for one occasion, and every other one off."""
+        operation = self.facts.operation(fault, at)
+        self.control.fault(fault, operation=operation, nth=nth, seconds=seconds)
+
+    def clear(self) -> None:
+        """Switch every fault off."""
+        self.control.clear()
+
+    def orders(self) -> int:
+        """Return how many orders the far side ever booked."""
+        rows = self.control.book()["orders"]
+        return sum(row["status"] != "rejected" for row in rows)
+
+    def expect_struck(self, fault: WireFault) -> None:
+        """Require that a fault happened: otherwise nothing was proved about it."""
+        struck = self.control.health()["struck"]
+        expect(bool(struck.get(fault.value)), f"{fault.value} struck at all")
+
+
+@dataclass(frozen=True, slots=True)
+class Logins:
+    """Other ways to connect to the broker.
+
+    Parameters
+    ----------
+    to_another_account : callable
+        Connects with the login of the bench, and the number of an account that is not its own.
+    near_its_end : callable or None
+        Connects with a login that a human has to renew within days; None where none ends.
+    without_dividends : callable or None
+        Connects without the setting that `Capabilities.dividends_setting` names, where there is
+        one.
+    """
+
+    to_another_account: Callable[[], Broker]
+    near_its_end: Callable[[], Broker] | None
+    without_dividends: Callable[[], Broker] | None
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerBench:
-    """A fresh account for one card: no holdings, no orders, the exchange open.
+    """An account for one card; a fresh one but for a real one, the exchange open.
 
     Parameters
     ----------
     connect : callable
         Returns a connection to the account; a card may ask for a second one.
+    hasty : callable
+        The same with deadlines of half a second, for cards that wait for them.
     clock : Clock
         The broker's clock; a card may sleep on it.
     symbols : pair of str
-        Two symbols that are quoted and trade at their quote, in alphabetical order. The account
-        can pay for thirty shares of each, but not for a million.
+        Two symbols that are quoted and trade at their quote, in alphabetical order. A fresh
+        account can pay for thirty shares of each, but not for a million.
     unknown_symbol : str
         A symbol that the broker does not know.
     last_session : date
         The last session that has closed; the symbols have at least five bars up to it.
-    adjustment : Adjustment
-        Which bars the broker has.
+    capabilities : Capabilities
+        What the broker is said to do.
+    account_id : str
+    is_dry : bool
+        Whether orders happen on paper alone, for the length of one run.
+    is_real : bool
+        Whether it is somebody's account: nothing is known of it, and others trade it, too.
+    tag : str
+        Begins the client ids of an account that has a past.
+    history : mapping of Adjustment to BarFrame
+        The whole history of the first symbol as the market itself has it, where it is known.
     faults : Faults, optional
-        The broker's fault switches; `FAULT_CARDS` need them.
+        The switches of the broker's book.
+    wire : WireBench, optional
+    moving : MovingPrice, optional
+    logins : Logins, optional
+    isolated : callable, optional
+        Returns a connection whose adapter runs in a process of its own.
+    agree : callable, optional
+        Begins with an account under other terms; called before the first connection.
     """
 
     connect: Callable[[], Broker]
+    hasty: Callable[[], Broker]
     clock: Clock
     symbols: tuple[str, str]
     unknown_symbol: str
     last_session: date
-    adjustment: Adjustment = Adjustment.TOTAL_RETURN
+    capabilities: Capabilities
+    account_id: str
+    is_dry: bool = False
+    is_real: bool = False
+    tag: str = ""
+    history: Mapping[Adjustment, BarFrame] | None = None
     faults: Faults | None = None
+    wire: WireBench | None = None
+    moving: MovingPrice | None = None
+    logins: Logins | None = None
+    isolated: Callable[[], IsolatedBroker] | None = None
+    agree: Callable[[AccountTerms], None] | None = None
+
+    @property
+    def wires(self) -> WireBench:
+        """The wire, for a card that needs one."""
+        if self.wire is None:
+            raise AssertionError("this card needs a bench with a wire")
+        return self.wire
+
+    @property
+    def adjustment(self) -> Adjustment:
+        """Bars that the broker has, the most adjusted ones."""
+        return self.capabilities.adjustments[-1]
+
+    def client_id(self, name: str) -> str:
+        """Return a client id that the account has not seen."""
+        return f"{self.tag}{name}"
+
+    def to_next_session(self) -> None:
+        """Move the clock half an hour before the close of the next session."""
+        calendar, now = xnys(), self.clock.now()
+        close = calendar.session_close(calendar.next(now.date()))
+        self.clock.sleep((close - _BEFORE_CLOSE - now).total_seconds())
 
 
-BrokerCard: TypeAlias = Callable[[BrokerBench], None]
-"""Raises `AssertionError` where the bench's broker breaks the contract of `Broker`."""
+class OpenBench(Protocol):
+    """Opens a bench with a fresh account, for one card."""
 
-
-def an_order(
-    symbol: str,
-    side: Side,
-    quantity: Decimal,
-    *,
-    client_id: str = "order",
-    limit: Decimal | None = None,
-) -> OrderRequest:
-    """Return a market order, or a limit order where a limit is given."""
-    kind = OrderType.MARKET if limit is None else OrderType.LIMIT
-    return OrderRequest(client_id, symbol, side, quantity, kind, limit)
-
-
-def buy(broker: Broker, symbol: str, *, client_id: str = "order") -> Submission:
-    """Hand in a market order for ten shares and require its acknowledgement."""
-    return expect_ack(broker.submit(an_order(symbol, Side.BUY, TEN, client_id=client_id)))
-
-
-def sell(broker: Broker, symbol: str, quantity: Decimal) -> Submission:
-    """Hand in a market sale and require its acknowledgement."""
-    return expect_ack(broker.submit(an_order(symbol, Side.SELL, quantity, client_id="sale")))
-
-
-def let_rest(broker: Broker, symbol: str, *, client_id: str = "rests") -> Submission:
-    """Hand in a purchase whose limit lies far below the price and require its acknowledgement."""
-    limit = (broker.quotes([symbol])[symbol].price_usd * _FAR_BELOW).quantize(_CENT)
-    order = an_order(symbol, Side.BUY, TEN, client_id=client_id, limit=limit)
-    return expect_ack(broker.submit(order))
-
-
-def found(broker: Broker, client_id: str = "order") -> BrokerOrder:
-    """Return the order with this client id, which has to be there."""
-    order = broker.find_order(client_id)
-    if order is None:
-        raise AssertionError(f"order {client_id} is not found")
-    return order
-
-
-def id_of(answer: Submission) -> str:
-    """Return the broker's id of an acknowledged order."""
-    if answer.broker_order_id is None:
-        raise AssertionError(f"the answer has no order id: {answer}")
-    return answer.broker_order_id
-
-
-def holdings(broker: Broker) -> dict[str, Decimal]:
-    """Return the shares held by symbol, in the order of the answer."""
-    return {position.symbol: position.quantity for position in broker.positions()}
-
-
-def executions(broker: Broker, bench: BrokerBench) -> tuple[Fill, ...]:
-    """Return every execution of the card."""
-    return broker.fills_since(bench.clock.now() - _CARD_SPAN)
-
-
-def book_of(broker: Broker, bench: BrokerBench) -> tuple[object, ...]:
-    """Return what orders change: money, holdings, working orders and executions."""
-    return (
-        broker.account(),
-        broker.positions(),
-        broker.open_orders(),
-        executions(broker, bench),
-    )
-
-
-def look(broker: Broker, bench: BrokerBench) -> tuple[object, ...]:
-    """Return everything that queries show."""
-    quotes = dict(broker.quotes(bench.symbols))
-    return (*book_of(broker, bench), broker.find_order("order"), quotes)
-
-
-def switch_on(bench: BrokerBench, fault: Fault, symbol: str | None = None) -> None:
-    """Turn on one fault, for one symbol where it is given, until the end of the card."""
-    if bench.faults is None:
-        raise AssertionError("this card needs a bench with fault switches")
-    bench.faults.set(FaultSwitch(fault, symbol=symbol))
-
-
-def only(items: Sequence[T], what: str) -> T:
-    """Return the one item that there has to be."""
-    expect_same(len(items), 1, f"the number of {what}s")
-    return items[0]
-
-
-def expect_ack(answer: Submission) -> Submission:
-    """Require an acknowledgement."""
-    expect_same(answer.outcome, SubmitOutcome.ACKED, f"the answer ({answer.detail})")
-    return answer
-
-
-def expect_refusal(broker: Broker, bench: BrokerBench, order: OrderRequest) -> None:
-    """Hand in an order that has to be refused with a reason, and require that nothing changes."""
-    before = book_of(broker, bench)
-    answer = broker.submit(order)
-    expect_same(answer.outcome, SubmitOutcome.REJECTED, "the answer")
-    expect(bool(answer.detail), "a refusal says why")
-    expect_same(book_of(broker, bench), before, "the account after the refusal")
-    seen = broker.find_order(order.client_id)
-    expect(
-        seen is None or seen.status is OrderStatus.REJECTED,
-        f"a refused order is unknown or found as rejected, not {seen}",
-    )
-
-
-def expect_same(actual: object, expected: object, what: str) -> None:
-    """Require that two values are equal."""
-    if actual != expected:
-        raise AssertionError(f"{what}: expected {expected!r}, got {actual!r}")
-
-
-def expect(condition: bool, what: str) -> None:  # noqa: FBT001 (reads like assert)
-    """Require that `what` is so."""
-    if not condition:
-        raise AssertionError(what)
+    def __call__(self) -> AbstractContextManager[BrokerBench]:
+        """Return a context manager whose value is the bench."""

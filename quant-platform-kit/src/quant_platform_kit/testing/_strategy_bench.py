@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unittest
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,7 +12,7 @@ from quant_platform_kit.contracts import Decision, DecisionOutcome, Signal, Stra
 from quant_platform_kit.errors import ReasonCode
 from quant_platform_kit.market import BarFrame
 from quant_platform_kit.strategy import Strategy, StrategyContext, StrategyModule
-from quant_platform_kit.testing._broker_bench import expect
+from quant_platform_kit.testing._expect import NotApplicable, expect
 from quant_platform_kit.testing._strategy_ask import ask_in_time
 from quant_platform_kit.testing._strategy_inputs import StrategyCase
 from quant_platform_kit.testing._strategy_testimony import Testimony, summon
@@ -26,10 +25,6 @@ FAILURES: Final = frozenset(
     }
 )
 """Codes that the platform gives to a strategy, which a strategy never gives itself."""
-
-
-class NotApplicable(unittest.SkipTest):
-    """A card has nothing to ask of this strategy; test runners show it as skipped."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
@@ -29,7 +28,8 @@ from typing import Final, TypedDict, Unpack
 from quant_platform_kit.contracts import DecisionOutcome
 from quant_platform_kit.errors import ContractError
 from quant_platform_kit.strategy import Strategy, StrategyConfig, StrategyModule, read_config
-from quant_platform_kit.testing._strategy_bench import NotApplicable, StrategyBench, StrategyCard
+from quant_platform_kit.testing._expect import CardStatus, NotApplicable
+from quant_platform_kit.testing._strategy_bench import StrategyBench, StrategyCard
 from quant_platform_kit.testing._strategy_inputs import StrategyCase, make_cases
 from quant_platform_kit.testing._strategy_module import find_module
 from quant_platform_kit.testing.strategy_decisions import DECISION_CARDS
@@ -46,14 +46,6 @@ STRATEGY_CARDS: Final[tuple[StrategyCard, ...]] = (
 _LOADS: Final = "it_loads"
 _MEMBERS: Final = ("Config", "manifest", "decide")
 _TIMEOUT_SECS: Final = 10.0
-
-
-class CardStatus(StrEnum):
-    """How a card ended."""
-
-    PASSED = "passed"
-    FAILED = "FAILED"
-    NOT_APPLICABLE = "not applicable"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,9 @@ from quant_platform_kit.contracts import (
 )
 from quant_platform_kit.errors import ContractError, ReasonCode
 from quant_platform_kit.strategy import SleeveView, StrategyConfig, StrategyContext, load_catalog
-from quant_platform_kit.testing._broker_bench import expect, expect_same
+from quant_platform_kit.testing._expect import NotApplicable, expect, expect_same
 from quant_platform_kit.testing._strategy_bench import (
     FAILURES,
-    NotApplicable,
     StrategyBench,
     StrategyCard,
     expect_answer,

@@ -16,10 +16,9 @@ from typing import Final
 from quant_platform_kit.contracts import Decision, DecisionOutcome, FeatureSnapshot
 from quant_platform_kit.market import BarFrame
 from quant_platform_kit.strategy import SleeveView, StrategyContext
-from quant_platform_kit.testing._broker_bench import expect
+from quant_platform_kit.testing._expect import NotApplicable, expect
 from quant_platform_kit.testing._strategy_bench import (
     FAILURES,
-    NotApplicable,
     StrategyBench,
     StrategyCard,
     tell,

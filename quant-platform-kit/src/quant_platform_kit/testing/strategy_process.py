@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 from quant_platform_kit.contracts import canonical
-from quant_platform_kit.testing._broker_bench import expect
+from quant_platform_kit.testing._expect import NotApplicable, expect
 from quant_platform_kit.testing._strategy_bench import (
     FAILURES,
-    NotApplicable,
     StrategyBench,
     StrategyCard,
 )

@@ -1,0 +1,159 @@
+"""The bundle: which versions, of which commits, a platform's service is made of.
+
+A release writes it beside the platform's pins; a service compares it with what is installed before
+it serves, and its reports carry the bundle's id. Two services with one id run the same code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Final
+
+from quant_platform_kit.contracts import canonical, decode
+from quant_platform_kit.errors import ContractError, ReasonCode, SettingsError
+
+__all__ = ["Bundle", "Pin", "differences", "read_bundle", "require_installed"]
+
+_ID_LENGTH: Final = 12
+_NAMED: Final = 5  # differences that one message lists
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """One of our packages at one version.
+
+    Parameters
+    ----------
+    package : str
+        Its name as a distribution.
+    version : str
+    tag : str
+    commit : str
+        What the tag named when the pin was made; a tag that names another one was moved.
+    """
+
+    package: str
+    version: str
+    tag: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Everything a platform's service is made of.
+
+    Parameters
+    ----------
+    platform : str
+    python : str
+        The minor version that it is built for.
+    pins : tuple of Pin
+        Our packages, in the order in which they are released.
+    libraries : mapping of str to str
+        Version of every other package, the broker's SDK among them.
+    lock_sha256 : str
+        Of the file that holds the hashes of their wheels.
+    config_sha256 : str
+        Of the platform's rollout list.
+    """
+
+    platform: str
+    python: str
+    pins: tuple[Pin, ...]
+    libraries: Mapping[str, str]
+    lock_sha256: str
+    config_sha256: str
+
+    @property
+    def id(self) -> str:
+        """Twelve hexadecimal digits that stand for all of it."""
+        return hashlib.sha256(canonical(self).encode()).hexdigest()[:_ID_LENGTH]
+
+    def pin(self, package: str) -> Pin | None:
+        """Return the pin of a package; None when it has none."""
+        return next((pin for pin in self.pins if pin.package == package), None)
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Read a bundle's file.
+
+    Raises
+    ------
+    SettingsError
+        ``BUNDLE_UNREADABLE``.
+    """
+    try:
+        return decode(Bundle, json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, ContractError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise SettingsError(
+            f"The bundle {path} cannot be read: {why}. What this service is made of is not known, "
+            "so it does not start. Write it again with `qpk release pins`, and build the image "
+            "again.",
+            code=ReasonCode.BUNDLE_UNREADABLE,
+        ) from error
+
+
+def require_installed(bundle: Bundle) -> None:
+    """Refuse to go on where something else is installed than the bundle names.
+
+    Raises
+    ------
+    SettingsError
+        ``BUNDLE_MISMATCH``; the message names the first differences.
+    """
+    found = tuple(differences(bundle))
+    if not found:
+        return
+    rest = "" if len(found) <= _NAMED else f"; and {len(found) - _NAMED} more"
+    raise SettingsError(
+        f"What is installed is not bundle {bundle.id}: {'; '.join(found[:_NAMED])}{rest}. This "
+        "combination was never tested, so the service does not start and nothing is traded. Build "
+        "the image again from the platform's pins.",
+        code=ReasonCode.BUNDLE_MISMATCH,
+    )
+
+
+def differences(bundle: Bundle) -> Iterator[str]:
+    """Tell in words what is installed otherwise than `bundle` says."""
+    for pin in bundle.pins:
+        installed = _installed(pin.package)
+        yield from _version_differs(pin.package, pin.version, installed)
+        if installed is not None:
+            yield from _commit_differs(pin, _commit(installed))
+    for name, version in bundle.libraries.items():
+        yield from _version_differs(name, version, _installed(name))
+
+
+def _version_differs(name: str, version: str, installed: Distribution | None) -> Iterator[str]:
+    if installed is None:
+        yield f"{name} {version} is missing"
+    elif installed.version != version:
+        yield f"{name} is {installed.version} and not {version}"
+
+
+def _commit_differs(pin: Pin, commit: str | None) -> Iterator[str]:
+    if commit is None:
+        yield f"{pin.package} was not installed from its tag {pin.tag}"
+    elif commit != pin.commit:
+        yield f"{pin.package} is of commit {commit} and not {pin.commit}: {pin.tag} was moved"
+
+
+def _installed(name: str) -> Distribution | None:
+    try:
+        return distribution(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit(installed: Distribution) -> str | None:
+    """Return the commit that an installer wrote down (PEP 610); None when it took no tag."""
+    text = installed.read_text("direct_url.json")
+    origin = {} if text is None else json.loads(text)
+    commit = origin.get("vcs_info", {}).get("commit_id")
+    return None if commit is None else str(commit)

@@ -1,0 +1,239 @@
+"""`release.toml`: where packages and platforms lie, and how their tags are named.
+
+The same words describe one repository that holds everything (tags with the package's name before
+the version) and repositories side by side (tags such as ``v1.2.3``).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+
+from quant_platform_kit.errors import ReasonCode, ReleaseRefused
+from quant_platform_kit.release._version import Version
+
+FILE: Final = "release.toml"
+_VERSION: Final = "{version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package with versions of its own.
+
+    Parameters
+    ----------
+    role : str
+        ``kit``, ``strategies``: what it is called in commands.
+    name : str
+        As a distribution.
+    repository : Path
+    folder : str
+        Inside the repository; ``.`` where the repository is the package.
+    tag : str
+        Name of its tags, with ``{version}`` in it.
+    remote : str
+        The remote that tags are pushed to.
+    url : str
+        What pins name; the remote's own address when empty.
+    checks : tuple of str
+        Commands that have to succeed on the exact commit, in the repository's folder.
+    """
+
+    role: str
+    name: str
+    repository: Path
+    folder: str
+    tag: str
+    remote: str = "origin"
+    url: str = ""
+    checks: tuple[str, ...] = ()
+
+    def tag_of(self, version: Version) -> str:
+        """Return the name of a version's tag."""
+        return self.tag.replace(_VERSION, str(version))
+
+    def version_of(self, tag: str) -> Version | None:
+        """Return the version that a tag names; None when it is no tag of this package."""
+        before, after = self.tag.split(_VERSION)
+        if not (tag.startswith(before) and tag.endswith(after)):
+            return None
+        try:
+            return Version.parse(tag[len(before) : len(tag) - len(after)])
+        except ReleaseRefused:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformPlace:
+    """A platform's folder, and how its service is started to see whether it does.
+
+    Parameters
+    ----------
+    name : str
+    repository : Path
+    folder : str
+    boot : str
+        Command that serves on ``{port}`` of loopback.
+    environment : mapping of str to str
+        Variables of that trial.
+    """
+
+    name: str
+    repository: Path
+    folder: str
+    boot: str = "gunicorn --bind 127.0.0.1:{port} main:app"
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        """The folder on the disk."""
+        return self.repository / self.folder
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Everything that is released, in the order in which it is.
+
+    Parameters
+    ----------
+    root : Path
+        The folder of ``release.toml``.
+    packages : tuple of Package
+        Each may depend on those before it.
+    platforms : tuple of PlatformPlace
+    python : str
+        Minor version of the services' images.
+    constraints : Path or None
+        The versions that the tests ran with; a lock takes no other.
+    """
+
+    root: Path
+    packages: tuple[Package, ...]
+    platforms: tuple[PlatformPlace, ...]
+    python: str
+    constraints: Path | None = None
+
+    def package(self, role: str) -> Package:
+        """Return the package of a role.
+
+        Raises
+        ------
+        ReleaseRefused
+            ``RELEASE_LAYOUT``.
+        """
+        for package in self.packages:
+            if package.role == role:
+                return package
+        known = ", ".join(package.role for package in self.packages)
+        raise refused(f"it has no package {role!r}; there are {known}")
+
+    def named(self, name: str) -> Package | None:
+        """Return the package of a distribution's name; None when it is not one of ours."""
+        return next((package for package in self.packages if package.name == name), None)
+
+
+def refused(why: str) -> ReleaseRefused:
+    """Return the error for a ``release.toml`` that cannot be used."""
+    return ReleaseRefused(
+        f"{FILE} cannot be used: {why}. Nothing was done; correct it. docs/release.md describes it."
+    )
+
+
+def load_layout(root: Path) -> Layout:
+    """Read the ``release.toml`` of a folder.
+
+    Raises
+    ------
+    ReleaseRefused
+        ``RELEASE_LAYOUT`` when it is missing, does not parse, or describes what is not there.
+    """
+    root = root.resolve()
+    try:
+        document = tomllib.loads((root / FILE).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise refused(f"{root / FILE}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise refused(str(error)) from error
+    known = ("python", "constraints", "packages", "platforms")
+    _refuse_unknown("", document, known)
+    constraints = document.get("constraints")
+    if not isinstance(document.get("python"), str):
+        raise refused('python: expected the images\' version, such as "3.11"')
+    return Layout(
+        root,
+        tuple(_package(root, role, t) for role, t in _tables(document, "packages")),
+        tuple(_platform(root, name, t) for name, t in _tables(document, "platforms")),
+        document["python"],
+        None if constraints is None else _existing(root / str(constraints), "constraints"),
+    )
+
+
+def _package(root: Path, role: str, table: Mapping[str, Any]) -> Package:
+    place = f"packages.{role}"
+    values = _values(Package, place, table)
+    package = Package(role=role, **_located(root, place, values))
+    if package.tag.count(_VERSION) != 1:
+        raise refused(f"{place}.tag = {package.tag!r}: expected {_VERSION} in it, once")
+    return package
+
+
+def _platform(root: Path, name: str, table: Mapping[str, Any]) -> PlatformPlace:
+    place = f"platforms.{name}"
+    return PlatformPlace(
+        name=name, **_located(root, place, _values(PlatformPlace, place, table, dict))
+    )
+
+
+def _values(
+    kind: type[Package | PlatformPlace],
+    place: str,
+    table: Mapping[str, Any],
+    *also: type,
+) -> dict[str, Any]:
+    """Return the keys of a table, each of a type that its field has."""
+    known = [each.name for each in fields(kind)[1:]]
+    _refuse_unknown(f"{place}.", table, known)
+    values = dict(table)
+    for key, value in table.items():
+        if key == "checks" and isinstance(value, list):
+            values[key] = tuple(map(str, value))
+        elif not isinstance(value, (str, *also)):
+            raise refused(f"{place}.{key} = {value!r}: expected a text")
+    needed = [key for key in ("name", "repository", "folder", "tag") if key in known]
+    for key in needed:
+        if key not in values:
+            raise refused(f"{place}.{key} is missing")
+    return values
+
+
+def _located(root: Path, place: str, values: dict[str, Any]) -> dict[str, Any]:
+    repository = _existing((root / values["repository"]).resolve(), f"{place}.repository")
+    if not (repository / ".git").exists():
+        raise refused(f"{place}.repository: {repository} is no git repository")
+    _existing(repository / values["folder"], f"{place}.folder")
+    return values | {"repository": repository}
+
+
+def _existing(path: Path, place: str) -> Path:
+    if not path.exists():
+        raise refused(f"{place}: {path} does not exist")
+    return path
+
+
+def _tables(document: Mapping[str, Any], key: str) -> list[tuple[str, Mapping[str, Any]]]:
+    tables = document.get(key, {})
+    if not isinstance(tables, dict) or not tables:
+        raise refused(f"{key}: expected at least one table [{key}.NAME]")
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise refused(f"{key}.{name}: expected a table")
+    return list(tables.items())
+
+
+def _refuse_unknown(place: str, table: Mapping[str, Any], known: tuple[str, ...] | list[str]) -> None:
+    for key in table:
+        if key not in known:
+            raise refused(f"{place}{key} is unknown; there are {', '.join(known)}")
