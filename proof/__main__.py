@@ -1,8 +1,9 @@
 """Try everything and write docs/reliability.md: ``python -m proof [--long]``.
 
-``python -m proof crash|simulate|kill [--long]`` runs one part and writes nothing, unless told to
-``--record`` its figures. ``python -m proof simulate --seed N --trace`` replays one schedule byte
-for byte, ``python -m proof crash --case LEGS:FAULT:NTH:MOMENT`` one crash.
+``python -m proof crash|simulate|kill|wires [--long]`` runs one part and writes nothing, unless
+told to ``--record`` its figures. ``python -m proof simulate --seed N --trace`` replays one schedule
+byte for byte, ``python -m proof crash --case LEGS:FAULT:NTH:MOMENT`` one crash, and
+``python -m proof wires --case BROKER:FAULT:OCCASION:NTH`` one fault of a wire.
 """
 
 from __future__ import annotations
@@ -11,20 +12,33 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from proof import _crash, _kill, _report, _simulate
+from proof import _crash, _kill, _report, _simulate, _wire_matrix
 from proof._account import Ground
 from proof._spread import be_quiet, end_politely, show, spread
+from proof._wire_cases import WireCase, cases
+from proof._wires import Tried, try_case, try_cases
 
 _SCHEDULES: Final = {False: 2_000, True: 100_000}  # in the short form and in the long one
 _KILLS: Final = {False: 10, True: 50}
 _SEEDS_A_PIECE: Final = 25
+_WIRES_A_PIECE: Final = 4
+_WIRES_A_CORE: Final = 3  # most of the time they wait for an answer
 DATABASES: Final = ("SQLite", "PostgreSQL")
 
-Found = tuple[list[str], list[str]]
-"""The figures of a part as lines, and what it broke."""
+Table = list[list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a part found: its figures as lines, what it broke, and perhaps a table."""
+
+    figures: list[str]
+    broken: list[str]
+    table: Table = field(default_factory=list)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -33,8 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     be_quiet()
     end_politely()
     if asked.case is not None:
-        count = _crash.try_case(asked.case)
-        return _tell(_crash.lines(count), count.broken)
+        return _try_again(asked)
     if asked.seed is not None:
         return _replay(asked.seed, long=asked.long, trace=asked.trace)
     chosen = [asked.part] if asked.part else list(_PARTS)
@@ -68,15 +81,34 @@ def kill(times: int, database: str | None = None) -> list[_kill.KillCount]:
     return sorted(spread(work, chosen, "kill -9"), key=lambda c: DATABASES.index(c.database))
 
 
+def wires(*, long: bool) -> list[Tried]:
+    """Try faults of the wires, several at once on every core."""
+    chosen = cases(long=long)
+    size = _WIRES_A_PIECE
+    pieces = [chosen[n : n + size] for n in range(0, len(chosen), size)]
+    found = spread(try_cases, pieces, "faults of the wires", per_core=_WIRES_A_CORE)
+    return [tried for piece in found for tried in piece]
+
+
+def _try_again(asked: argparse.Namespace) -> int:
+    if asked.part == "wires":
+        tried = try_case(asked.case)
+        print(f"{tried.case}: {tried.outcome}, then {tried.ending}; it struck: {tried.struck}")
+        return _tell((), _wire_matrix.broken([tried]))
+    count = _crash.try_case(asked.case)
+    return _tell(_crash.lines(count), count.broken)
+
+
 def _try(name: str, asked: argparse.Namespace, *, record: bool) -> int:
     title, work, command = _PARTS[name]
     began = time.monotonic()
-    figures, broken = work(asked)
+    found = work(asked)
     seconds = time.monotonic() - began
     print(f"{title} ({seconds:.0f} s)")
-    failed = _tell((f"  {line}" for line in figures), broken)
+    failed = _tell((f"  {line}" for line in found.figures), found.broken)
     if record:
-        part = _report.Part.now(title, command(asked), figures, seconds, long=asked.long)
+        told = (title, command(asked), found.figures, seconds)
+        part = _report.Part.now(*told, long=asked.long, table=found.table)
         document = _report.record(part)
         print(f"wrote {document.parent.name}/{document.name}", flush=True)
     return failed
@@ -84,18 +116,25 @@ def _try(name: str, asked: argparse.Namespace, *, record: bool) -> int:
 
 def _crashes(asked: argparse.Namespace) -> Found:
     count = crash(long=asked.long)
-    return list(_crash.lines(count)), count.broken
+    return Found(list(_crash.lines(count)), count.broken)
 
 
 def _simulation(asked: argparse.Namespace) -> Found:
     count = simulate(_seeds(asked), asked.first, long=asked.long)
-    return list(_simulate.lines(count)), count.broken
+    return Found(list(_simulate.lines(count)), count.broken)
 
 
 def _kills(asked: argparse.Namespace) -> Found:
     counts = kill(_times(asked), asked.database)
     figures = [line for count in counts for line in _kill.lines(count)]
-    return figures, [line for count in counts for line in count.broken]
+    return Found(figures, [line for count in counts for line in count.broken])
+
+
+def _wires(asked: argparse.Namespace) -> Found:
+    tried = wires(long=asked.long)
+    return Found(
+        list(_wire_matrix.lines(tried)), _wire_matrix.broken(tried), _wire_matrix.table(tried)
+    )
 
 
 def _seeds(asked: argparse.Namespace) -> int:
@@ -120,6 +159,10 @@ def _kill_command(asked: argparse.Namespace) -> str:
     return f"python -m proof kill --times {_times(asked)}{only}"
 
 
+def _wires_command(asked: argparse.Namespace) -> str:
+    return f"python -m proof wires{_deep(asked)}"
+
+
 def _deep(asked: argparse.Namespace) -> str:
     return " --long" if asked.long else ""
 
@@ -130,6 +173,7 @@ _PARTS: Final[dict[str, tuple[str, _Work, _Command]]] = {
     "crash": ("Crash enumeration", _crashes, _crash_command),
     "simulate": ("Simulation", _simulation, _simulate_command),
     "kill": ("kill -9 of the service", _kills, _kill_command),
+    "wires": ("Faults of the wires", _wires, _wires_command),
 }
 
 
@@ -156,13 +200,21 @@ def _tell(figures: Iterable[str], broken: Sequence[str]) -> int:
     return int(bool(broken))
 
 
+def _case(text: str) -> _crash.CrashCase | WireCase:
+    return _crash.CrashCase.parse(text) if text[:1].isdecimal() else WireCase.parse(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m proof", description=__doc__)
     add = parser.add_argument
     add("part", nargs="?", choices=tuple(_PARTS))
     add("--long", action="store_true", help="the deep form; longer schedules")
     add("--record", action="store_true", help="put the figures of a part into the page, too")
-    add("--case", type=_crash.CrashCase.parse, help="crash: try LEGS:FAULT:NTH:MOMENT again")
+    add(
+        "--case",
+        type=_case,
+        help="crash, wires: try LEGS:FAULT:NTH:MOMENT again, or BROKER:FAULT:OCCASION:NTH",
+    )
     add("--seeds", type=int, help="simulate: how many (2,000; 100,000 with --long)")
     add("--first", type=int, default=0, help="simulate: the first seed")
     add("--seed", type=int, help="simulate: replay this one")

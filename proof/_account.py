@@ -209,7 +209,7 @@ class TrialAccount:
             platform="ibkr",
             account=ALIAS,
             mode=ExecutionMode.PAPER,
-            sleeves=tuple(_part(sleeve) for sleeve in self.sleeves),
+            sleeves=tuple(part_of(sleeve) for sleeve in self.sleeves),
             broker=broker,
             store=store,
             lease=AccountLease(store, ALIAS, self.clock.now),
@@ -227,7 +227,8 @@ class TrialAccount:
             self.clock.advance_to(opening.opens_at)
 
 
-def _part(sleeve: SleeveScript) -> SleevePart:
+def part_of(sleeve: SleeveScript) -> SleevePart:
+    """Return a sleeve as a run takes it."""
     manifest = StrategyManifest(
         profile=sleeve.name,
         display_name={"en": sleeve.name, "zh": sleeve.name},

@@ -42,7 +42,7 @@ from quant_platform_kit.strategy import StrategyContext
 
 SETUP, SESSION = sessions_from(FIRST_SESSION, 2)
 SYMBOLS: Final = ("SIM_A", "SIM_B", "SIM_C", "SIM_D", "SIM_E")
-_MARKET: Final = {
+CLOSES: Final[Mapping[str, list[float]]] = {
     "SIM_A": [100.0, 103.17],
     "SIM_B": [50.0, 47.91],
     "SIM_C": [20.0, 20.33],
@@ -230,9 +230,12 @@ class _Trial:
     def __init__(self, ground: Ground, task: CrashTask) -> None:
         self._ground = ground
         self._task = task
-        self._market = market_of(_MARKET)
+        self._market = market_of(CLOSES)
         before, after = PLANS[task.legs]
-        answers = {SETUP: _answer(before, task), SESSION: _answer(after, task)}
+        answers = {
+            SETUP: answer_of(before, stops=task.stops),
+            SESSION: answer_of(after, stops=task.stops),
+        }
 
         def script(context: StrategyContext) -> Decision:
             return answers[context.session]
@@ -352,9 +355,10 @@ def _stops(account: TrialAccount) -> Stops:
     }
 
 
-def _answer(weights: dict[str, float], task: CrashTask) -> Decision:
+def answer_of(weights: Mapping[str, float], *, stops: bool) -> Decision:
+    """Return a decision for these weights, perhaps with a stop under each of them."""
     answer = Decision.weights(weights)
-    if not task.stops:
+    if not stops:
         return answer
     signals = (
         Signal(symbol, SignalAction.BUY, Decimal(1), stop_loss_pct=_FAR_PCT) for symbol in weights

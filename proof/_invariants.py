@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Final
+from typing import Final, Protocol
 
 from sqlalchemy import select
 
@@ -20,11 +20,19 @@ from quant_platform_kit.contracts import (
 from quant_platform_kit.errors import ReasonCode
 from quant_platform_kit.ledger import Kind, Locks
 from quant_platform_kit.orders import JournalOrder
-from quant_platform_kit.store import Evidence, evidence, fills
+from quant_platform_kit.store import Evidence, Store, evidence, fills
 
 _ZERO: Final = Decimal(0)
 WAITS: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
 _LATEST: Final = 20  # more than one call sends
+
+
+class Kept(Protocol):
+    """Anything with a store."""
+
+    @property
+    def store(self) -> Store:
+        """What the platform keeps."""
 
 
 class Broken(AssertionError):
@@ -75,12 +83,12 @@ def _check_stops(account: TrialAccount) -> None:
     require(not buying, "a stop sells", buying)
 
 
-def check_evidence(account: TrialAccount, head: str) -> str:
+def check_evidence(account: Kept, head: str) -> str:
     """Check that the evidence holds, with the entry that was its last; return the last one now.
 
     Parameters
     ----------
-    account : TrialAccount
+    account : Kept
     head : str
         What an earlier check returned; empty at first.
     """

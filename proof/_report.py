@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
 from bench.__main__ import machine
 from proof._crash import SAMPLED
 from proof._simulate import LONG_DAYS, SHORT_DAYS
+from proof._wire_cases import cases
 
 _ROOT: Final = Path(__file__).parent.parent
 FIGURES: Final = Path(__file__).parent / "figures.json"
@@ -51,6 +52,20 @@ flatten. In the end everything is put in order, and nothing may be left unknown,
 again and asked for the same slot; a second service is left alone. What is killed is the service:
 the database server lives.
 
+**Faults of the wires.** Each run is a service on a broker's own SDK, which is in a process of its
+own and talks over a socket to a simulator of the broker in another one. It trades a plan of four
+legs, in half of the runs with stops under every holding. While the slot runs, one fault strikes:
+of the wire (every fault that the broker's protocol has, wherever a client can meet it), of the
+broker's book, or a cut: connections cut, the broker unplugged for the rest of the slot, its program
+killed and started again, the process with the SDK killed; between two calls or in the middle of
+one. Then the broker is well again, half of the services are started anew, and the slot is asked for
+until it is consumed; the next session follows. In the end the simulator's own book is held against
+the platform's. Deadlines are those of production. A cell of the table says in how many runs the
+fault struck, and how their slots came out while it was there: TRADED, BLOCKED before any order, or
+FAILED with orders to look up; all of them came to rest afterwards, unless it says otherwise.
+`make prove-long` tries {matrix} runs; `make prove-wires` a sample, without the faults that have to
+be waited out. A simulator sends what protocol facts say; it does not prove that a broker does.
+
 What is killed is a process, never the machine: the stores of crash enumeration and simulation lie
 in memory. That a commit reaches the disk is SQLite's and PostgreSQL's promise; the settings with
 which they keep it are tested with the store.
@@ -67,6 +82,7 @@ which they keep it are tested with the store.
   nothing pass.
 - A symbol has one working stop at most, and it is never for more than is held. An operator's
   command buys nothing, and one that takes orders off sends none.
+- Every call of a broker is answered by its deadline, or its process is ended.
 - The evidence is a whole chain that only grows; each report carries its head; every order that was
   sent and every booked fill is in it, once.
 - Every slot has one outcome with a name; a consumed slot repeats its report, byte for byte.
@@ -85,6 +101,8 @@ python -m proof simulate --seed 17 --trace           # one schedule, byte for by
 python -m proof crash --case 4s:LATE_FILL:2:37       # one crash: legs (s: stops), fault, its
                                                      # occasion, and the moment of death
 python -m proof kill --times 50 --database SQLite
+python -m proof wires --case schwab:Cut.UNPLUG:-:40s # one fault of a wire: broker, fault, where it
+                                                     # strikes, and which time (s: stops)
 ```
 """
 
@@ -103,6 +121,8 @@ class Part:
         What it ran on, and a digest of the platform's code.
     long : bool
         Whether it is the deep form.
+    table : list of list of str
+        Rows of cells, the first with the headings; empty where the lines say it all.
     """
 
     title: str
@@ -112,13 +132,22 @@ class Part:
     machine: str
     code: str
     long: bool
+    table: list[list[str]] = field(default_factory=list)
 
     @classmethod
     def now(
-        cls, title: str, command: str, lines: Iterable[str], seconds: float, *, long: bool
+        cls,
+        title: str,
+        command: str,
+        lines: Iterable[str],
+        seconds: float,
+        *,
+        long: bool,
+        table: list[list[str]],
     ) -> Part:
         """Return what was found by the code and on the machine that are here."""
-        return cls(title, command, tuple(lines), round(seconds, 1), machine(), code(), long)
+        secs = round(seconds, 1)
+        return cls(title, command, tuple(lines), secs, machine(), code(), long, table)
 
 
 def code(folder: Path = _PLATFORM) -> str:
@@ -157,15 +186,23 @@ def render(parts: Sequence[Part]) -> str:
             forms += f"## Figures of `{name}` ({minutes:.1f} minutes)\n\n"
             forms += "".join(_shown(part) for part in found)
     days = {"short": _days(SHORT_DAYS), "long": _days(LONG_DAYS)}
-    return _TEXT.format(forms=forms, sampled=SAMPLED, **days)
+    return _TEXT.format(forms=forms, sampled=SAMPLED, matrix=f"{len(cases(long=True)):,}", **days)
 
 
 def _shown(part: Part) -> str:
     lines = "".join(f"- {line}\n" for line in part.lines)
     return (
         f"### {part.title}\n\n`{part.command}`: {part.seconds:.0f} s on {part.machine}; "
-        f"code {part.code}\n\n{lines}\n"
+        f"code {part.code}\n\n{lines}\n{_drawn(part.table)}"
     )
+
+
+def _drawn(table: Sequence[Sequence[str]]) -> str:
+    if not table:
+        return ""
+    head, *rows = table
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines) + "\n"
 
 
 def _days(days: tuple[int, int]) -> str:

@@ -26,10 +26,13 @@ class _Voice:
     said_at = 0.0
 
 
-def spread(work: Callable[[T], R], pieces: Sequence[T], what: str) -> Iterator[R]:
-    """Do `work` on every piece, as many at once as there are cores; yield results as they come.
+def spread(
+    work: Callable[[T], R], pieces: Sequence[T], what: str, *, per_core: int = 1
+) -> Iterator[R]:
+    """Do `work` on every piece, `per_core` at once on each core; yield results as they come.
 
-    However the caller ends, the processes end first, and what they have started with them.
+    More than one on a core is for work that mostly waits. However the caller ends, the processes
+    end first, and what they have started with them.
 
     Raises
     ------
@@ -43,7 +46,7 @@ def spread(work: Callable[[T], R], pieces: Sequence[T], what: str) -> Iterator[R
     processes: list[Any] = []
     lines: list[Connection] = []
     try:
-        for _ in range(min(len(pieces), os.cpu_count() or 1)):
+        for _ in range(min(len(pieces), per_core * (os.cpu_count() or 1))):
             ours, theirs = context.Pipe()
             process = context.Process(target=_serve, args=(theirs, work), daemon=True)
             process.start()

@@ -61,9 +61,9 @@ def found_by_clients(url: str) -> Iterator[None]:
             gc.collect()
 
 
-def new_bucket(url: str) -> str:
-    """Make an empty bucket in the emulator at `url`; return its name."""
-    name = f"snapshots-{next(_numbers)}"
+def new_bucket(url: str, name: str = "") -> str:
+    """Make an empty bucket in the emulator at `url`; return its name, a new one by default."""
+    name = name or f"snapshots-{next(_numbers)}"
     body = json.dumps({"name": name}).encode()
     headers = {"Content-Type": "application/json"}
     urllib.request.urlopen(

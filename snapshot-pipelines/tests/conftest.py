@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +13,7 @@ import pytest
 from quant_platform_kit.contracts import Adjustment
 from quant_platform_kit.market import BarFrame, read_wide_closes
 from quant_platform_kit.strategy import Strategy, load_catalog
+from tests import buckets
 from us_equity_snapshot_pipelines import BuiltSnapshot, build_snapshot
 
 SECTORS = {
@@ -70,3 +71,27 @@ def built(
     strategy: Strategy, prices: Mapping[str, BarFrame], sectors: Mapping[str, str]
 ) -> BuiltSnapshot:
     return build_snapshot(strategy, prices, sectors, date(2020, 2, 28))
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[str]:
+    with buckets.running() as url:
+        yield url
+
+
+@pytest.fixture
+def line(emulator: str) -> Iterator[buckets.BadLine]:
+    """Stand between the store and the emulator."""
+    with buckets.bad_line(emulator) as found, buckets.found_by_clients(found.url):
+        yield found
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Return the address of an empty store, of each kind in turn."""
+    if request.param == "folder":
+        yield str(tmp_path / "snapshots")
+        return
+    url: str = request.getfixturevalue("emulator")
+    with buckets.found_by_clients(url):
+        yield f"gs://{buckets.new_bucket(url)}/some_profile"

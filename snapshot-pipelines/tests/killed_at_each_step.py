@@ -1,7 +1,7 @@
-"""Publishes once per step that a publication takes in its folder, killed just before that step.
+"""Publishes once per change that a publication makes in its store, killed just before that one.
 
-Usage: ``killed_at_each_step.py TEMPLATE RUNS [the command's arguments but --out]``. Every
-publication starts on its own copy of TEMPLATE in RUNS; the last one is the one that got through.
+Usage: ``killed_at_each_step.py BUILT TEMPLATE RUNS``. Every publication of what lies in BUILT
+starts on its own copy of TEMPLATE in RUNS; the last one is the one that got through.
 """
 
 from __future__ import annotations
@@ -11,19 +11,21 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from us_equity_snapshot_pipelines.__main__ import main as publish_command
+from us_equity_snapshot_pipelines._command import app
+
+_STEPS = {"os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir"}
 
 
 def kill_before(step: int, folder: Path) -> None:
-    """Let this process be killed before its `step`-th look or touch at something in `folder`."""
+    """Let this process be killed before its `step`-th change of something in `folder`."""
     count = 0
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
         nonlocal count
-        if event in {"open", "os.mkdir", "os.remove", "os.rename", "os.rmdir"}:
+        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & os.O_CREAT
+        if writes or event in _STEPS:
             if any(str(argument).startswith(str(folder)) for argument in arguments):
                 count += 1
             if count == step:
@@ -32,15 +34,18 @@ def kill_before(step: int, folder: Path) -> None:
     sys.addaudithook(hook)
 
 
-def main(template: Path, runs: Path, arguments: Sequence[str]) -> int:
+def main(built: Path, template: Path, runs: Path) -> int:
     """Publish until one publication gets through, and return its exit code."""
+    import us_equity_snapshot_pipelines._publish  # noqa: F401 (once, for all children)
+
     for step in itertools.count(1):
-        folder = runs / f"killed-before-step-{step:02}"
+        folder = runs / f"killed-before-step-{step:03}"
         shutil.copytree(template, folder)
         child = os.fork()
         if child == 0:
             kill_before(step, folder)
-            os._exit(publish_command([*arguments, "--out", str(folder)]))
+            app(["publish", str(built), str(folder)], standalone_mode=False)
+            os._exit(0)
         _, status = os.waitpid(child, 0)
         code = os.waitstatus_to_exitcode(status)
         if code != -signal.SIGKILL:
@@ -49,4 +54,4 @@ def main(template: Path, runs: Path, arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]))
+    sys.exit(main(*map(Path, sys.argv[1:])))

@@ -24,7 +24,13 @@ from quant_platform_kit.errors import ContractError, InputError, ReasonCode
 from quant_platform_kit.inputs import encode_features
 from quant_platform_kit.market import BarFrame
 from quant_platform_kit.strategy import Strategy
-from us_equity_snapshot_pipelines import BuiltSnapshot, Exclusion, build_snapshot
+from us_equity_snapshot_pipelines import (
+    BuiltSnapshot,
+    Exclusion,
+    Membership,
+    Universe,
+    build_snapshot,
+)
 
 AS_OF = date(2020, 2, 28)
 Prices = Mapping[str, BarFrame]
@@ -87,8 +93,9 @@ def test_the_snapshot_says_what_it_is(built: BuiltSnapshot, strategy: Strategy) 
     assert built.config_sha256 == strategy.config_sha256
     assert built.as_of == AS_OF
     assert built.adjustment is Adjustment.TOTAL_RETURN
-    assert built.columns[:3] == ("symbol", "sector", "eligible")
-    assert set(built.sources) == {"prices", "sectors"}
+    assert built.columns[:4] == ("symbol", "sector", "price_date", "eligible")
+    assert set(built.sources) == {"prices", "universe"}
+    assert {row.price_date for row in built.rows} == {AS_OF}
     assert built.excluded == ()
     assert row_of(built, "KO").sector == "Consumer Staples"
 
@@ -261,3 +268,77 @@ def test_an_empty_universe_is_refused(strategy: Strategy, prices: Prices, sector
         build_snapshot(empty, prices, sectors, AS_OF)
 
     assert refusal.value.code is ReasonCode.CONFIG_INVALID
+
+
+# ── Candidates over time ───────────────────────────────────────────────────────────────
+
+
+def universe_with(sectors: Sectors, *changed: Membership) -> Universe:
+    names = {each.symbol for each in changed}
+    rest = [Membership(s, sector) for s, sector in sectors.items() if s not in names]
+    return Universe([*rest, *changed])
+
+
+def test_a_stock_that_left_has_a_row_so_that_who_holds_it_can_sell_it(
+    built: BuiltSnapshot, strategy: Strategy, prices: Prices, sectors: Sectors
+) -> None:
+    left = Membership("KO", "Consumer Staples", date(1990, 1, 2), date(2019, 12, 31))
+
+    again = build_snapshot(strategy, prices, universe_with(sectors, left), AS_OF)
+
+    assert again.outside == ("KO",)
+    assert row_of(again, "KO").features == {**row_of(built, "KO").features, "eligible": 0.0}
+    assert row_of(again, "KO").sector == "Consumer Staples"
+
+
+def test_a_stock_that_is_no_candidate_yet_has_none(
+    strategy: Strategy, prices: Prices, sectors: Sectors
+) -> None:
+    coming = Membership("KO", "Consumer Staples", date(2020, 3, 2))
+
+    again = build_snapshot(strategy, prices, universe_with(sectors, coming), AS_OF)
+
+    assert again.excluded == (
+        Exclusion("KO", ReasonCode.HISTORY_MISSING, "no candidate up to the date"),
+    )
+
+
+def test_a_stock_that_the_universe_never_names_is_refused(
+    strategy: Strategy, prices: Prices, sectors: Sectors
+) -> None:
+    some = Universe(Membership(s, sector) for s, sector in sectors.items() if s != "KO")
+
+    with pytest.raises(InputError, match="No sector is given for KO"):
+        build_snapshot(strategy, prices, some, AS_OF)
+
+
+# ── Raw prices ─────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"),
+    [(2.0, "a 2-for-1 split"), (0.1, "a 10-for-1 reverse split"), (1.5, "a 1.5-for-1 split")],
+)
+def test_what_looks_like_a_split_in_raw_prices_is_excluded_by_day(
+    strategy: Strategy, prices: Prices, sectors: Sectors, factor: float, words: str
+) -> None:
+    day = date(2020, 1, 15)
+    raw = {
+        symbol: BarFrame(
+            symbol=symbol,
+            sessions=frame.days,
+            close=np.where(
+                (frame.days >= np.datetime64(day)) & (symbol == "KO"),
+                frame.close / factor,
+                frame.close,
+            ),
+            adjustment=Adjustment.RAW,
+        )
+        for symbol, frame in prices.items()
+    }
+
+    again = build_snapshot(strategy, raw, sectors, AS_OF)
+
+    assert [(e.symbol, e.detail) for e in again.excluded] == [
+        ("KO", f"what looks like {words} on 2020-01-15")
+    ]

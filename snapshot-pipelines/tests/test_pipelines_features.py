@@ -189,7 +189,7 @@ def test_the_floors_of_the_configuration_replace_the_base_ones(
 
 def test_a_profile_that_declares_no_sector_needs_none(built_sample: BuiltSnapshot) -> None:
     assert {row.sector for row in built_sample.rows} == {""}
-    assert built_sample.columns[:3] == ("symbol", "sector", "eligible")
+    assert built_sample.columns[:4] == ("symbol", "sector", "price_date", "eligible")
 
 
 @pytest.mark.parametrize(
@@ -268,5 +268,7 @@ def test_a_price_on_a_day_that_the_benchmark_has_none_of_excludes_the_stock(
     built = build_snapshot(mega_cap(), {**sample, "GOOG": stray}, {}, AS_OF)
 
     assert built.excluded == (
-        Exclusion("GOOG", ReasonCode.BAR_INVALID, "a price on 2013-02-23, when IBM has none"),
+        Exclusion(
+            "GOOG", ReasonCode.BAR_INVALID, "a price on 2013-02-23, when the benchmark has none"
+        ),
     )

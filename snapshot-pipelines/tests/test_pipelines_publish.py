@@ -108,7 +108,14 @@ def test_the_same_snapshot_has_the_same_bytes_everywhere(
     published(tmp_path / "two", built)
 
     assert content(tmp_path / "one") == content(tmp_path / "two")
-    assert len(content(tmp_path / "one")) == 3
+    assert [Path(name).name for name in content(tmp_path / "one")] == [
+        "index.html",
+        "manifest.json",
+        "snapshot.csv",
+        "snapshot.parquet",
+        "summary.json",
+        "latest.json",
+    ]
 
 
 def test_publishing_again_changes_nothing(tmp_path: Path, built: BuiltSnapshot) -> None:
@@ -159,9 +166,10 @@ def edit(path: Path, old: bytes, new: bytes) -> None:
         ("manifest.json", lambda path: edit(path, b'"row_count": 21', b'"row_count": 20')),
         ("manifest.json", lambda path: edit(path, b'"2020-02-28-', b'"2020-02-27-')),
         ("manifest.json", lambda path: path.write_bytes(path.read_bytes()[:-9])),
-        ("manifest.json", lambda path: path.unlink()),
+        ("index.html", lambda path: path.unlink()),
+        ("snapshot.parquet", lambda path: path.write_bytes(path.read_bytes()[:-9])),
     ],
-    ids=["table edited", "table gone", "manifest edited", "renamed", "cut", "manifest gone"],
+    ids=["edited", "gone", "manifest edited", "renamed", "cut", "page gone", "parquet cut"],
 )
 def test_a_version_with_other_content_is_never_replaced(
     tmp_path: Path, built: BuiltSnapshot, name: str, spoil: Callable[[Path], None]

@@ -6,7 +6,6 @@ it serves, and its reports carry the bundle's id. Two services with one id run t
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Final
 
-from quant_platform_kit.contracts import canonical, decode
+from quant_platform_kit.contracts import decode, digest
 from quant_platform_kit.errors import ContractError, ReasonCode, SettingsError
 
 __all__ = ["Bundle", "Pin", "differences", "read_bundle", "require_installed"]
@@ -72,7 +71,7 @@ class Bundle:
     @property
     def id(self) -> str:
         """Twelve hexadecimal digits that stand for all of it."""
-        return hashlib.sha256(canonical(self).encode()).hexdigest()[:_ID_LENGTH]
+        return digest(self)[:_ID_LENGTH]
 
     def pin(self, package: str) -> Pin | None:
         """Return the pin of a package; None when it has none."""

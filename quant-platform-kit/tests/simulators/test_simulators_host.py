@@ -185,3 +185,17 @@ def test_every_switch_counts_though_the_first_that_strikes_is_returned() -> None
 def test_a_switch_that_could_never_strike_is_refused(field: str) -> None:
     with pytest.raises(ContractError, match=field):
         WireSwitch(WireFault.REJECT, **{field: -1})  # type: ignore[arg-type]
+
+
+def test_a_host_that_starts_again_knows_when_its_orders_ended(
+    fresh: HostOptions, tmp_path: Path
+) -> None:
+    options = replace(fresh, book_path=str(tmp_path / "book.jsonl"))
+    host = Host(options)
+    order_id = str(host.submit(resting()).broker_order_id)
+    host.advance_to(host.clock.now() + timedelta(minutes=1))
+    assert host.broker.changed_at(order_id) is None
+    host.cancel(order_id)
+    ended = host.clock.now()
+    assert host.broker.changed_at(order_id) == ended
+    assert Host(replace(options, start=ended)).broker.changed_at(order_id) == ended

@@ -170,6 +170,39 @@ def test_a_simulator_ends_when_its_parent_is_killed(parent: subprocess.Popen[str
         SimulatorControl(port).health()
 
 
+def test_a_simulator_ends_at_once_wherever_a_signal_finds_it(fresh: HostOptions) -> None:
+    program = (
+        "import json\n"
+        "from quant_platform_kit.contracts import decode\n"
+        "from quant_platform_kit.simulators import HostOptions, _run, run_simulator\n"
+        "_run._TICK_SECS = 0.0\n"  # looks all the time: a signal comes in the middle of it
+        f"options = decode(HostOptions, json.loads({canonical(fresh)!r}))\n"
+        "tell = lambda ports: print(ports, flush=True)\n"
+        "run_simulator('schwab', options, announce=tell, attached=True)\n"
+    )
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    try:
+        for process in running:
+            assert process.stdout is not None
+            assert "control_port" in process.stdout.readline()
+            process.terminate()
+        assert [process.communicate(timeout=10)[1] for process in running] == [""] * 4
+        assert [process.returncode for process in running] == [0] * 4
+    finally:
+        for process in running:
+            process.kill()
+            process.communicate()
+
+
 def test_a_simulator_that_cannot_start_is_an_error(fresh: HostOptions) -> None:
     with pytest.raises(ContractError, match="The simulator of nobody did not start"):
         SimulatorProcess.start(

@@ -1,18 +1,79 @@
-"""Pipelines that publish the feature snapshots which snapshot-backed strategies read."""
+"""Pipelines that publish the feature snapshots which snapshot-backed strategies read.
+
+What needs NumPy is loaded when it is first asked for: `qpk --help` shows the commands of this
+package, and does not wait for it.
+"""
 
 from __future__ import annotations
 
-from us_equity_snapshot_pipelines._build import BuiltSnapshot, Exclusion, build_snapshot
-from us_equity_snapshot_pipelines._publish import publish
-from us_equity_snapshot_pipelines._sectors import read_sectors
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from us_equity_snapshot_pipelines._build import BuiltSnapshot, Exclusion, build_snapshot
+    from us_equity_snapshot_pipelines._prices import PriceHistory, fetch_prices, read_prices
+    from us_equity_snapshot_pipelines._publish import (
+        publish,
+        publish_release,
+        read_release,
+        read_version,
+        use_version,
+        versions,
+    )
+    from us_equity_snapshot_pipelines._ranking import Choice, Place, choose
+    from us_equity_snapshot_pipelines._release import Release, release
+    from us_equity_snapshot_pipelines._universe import Membership, Universe, read_universe
 
 __all__ = [
     "BuiltSnapshot",
+    "Choice",
     "Exclusion",
+    "Membership",
+    "Place",
+    "PriceHistory",
+    "Release",
+    "Universe",
     "__version__",
     "build_snapshot",
+    "choose",
+    "fetch_prices",
     "publish",
-    "read_sectors",
+    "publish_release",
+    "read_prices",
+    "read_release",
+    "read_universe",
+    "read_version",
+    "release",
+    "use_version",
+    "versions",
 ]
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "_build": ("BuiltSnapshot", "Exclusion", "build_snapshot"),
+    "_prices": ("PriceHistory", "fetch_prices", "read_prices"),
+    "_publish": (
+        "publish",
+        "publish_release",
+        "read_release",
+        "read_version",
+        "use_version",
+        "versions",
+    ),
+    "_ranking": ("Choice", "Place", "choose"),
+    "_release": ("Release", "release"),
+    "_universe": ("Membership", "Universe", "read_universe"),
+}
+
+if not TYPE_CHECKING:  # a type checker reads the imports above, and so still finds misspelt names
+
+    def __getattr__(name: str) -> object:
+        """Load what is asked for, the first time it is."""
+        from importlib import import_module
+
+        for module, names in _HOMES.items():
+            if name in names:
+                value = getattr(import_module(f"{__name__}.{module}"), name)
+                globals()[name] = value
+                return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

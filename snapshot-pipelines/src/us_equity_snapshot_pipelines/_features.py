@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+import numpy as np
+
 from quant_platform_kit.contracts import SnapshotInput
 from quant_platform_kit.errors import ContractError
-from quant_platform_kit.market import BarFrame, indicators
+from quant_platform_kit.inputs import PRICE_DATE
+from quant_platform_kit.market import indicators
+from us_equity_snapshot_pipelines._panel import Floats, Window
 
-KEYS: Final = ("symbol", "sector")
+KEYS: Final = ("symbol", "sector", PRICE_DATE)
 """The columns that name a row."""
 
 ELIGIBLE: Final = "eligible"
@@ -22,64 +25,68 @@ ADV20_USD: Final = "adv20_usd"
 """The one feature that needs volumes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Prices:
-    """What the features of one symbol are computed from, all of it ending with the same session.
+    """What the features of a universe are computed from.
 
     Parameters
     ----------
-    frame : BarFrame
-        The symbol's own bars.
-    benchmark : BarFrame
-    broad_benchmark : BarFrame or None
+    window : Window
+    benchmark : int
+        The benchmark's row.
+    broad_benchmark : int or None
         None when the profile declares no feature that needs it.
     """
 
-    frame: BarFrame
-    benchmark: BarFrame
-    broad_benchmark: BarFrame | None = None
+    window: Window
+    benchmark: int
+    broad_benchmark: int | None = None
 
 
-Feature = Callable[[Prices], float]
-"""Computes one cell; NaN when the prices do not give it."""
+Feature = Callable[[Prices], Floats]
+"""Computes one column; NaN where the prices do not give it."""
 
 
-def _close(prices: Prices) -> float:
-    """Last close in USD, adjusted as the frame is."""
-    return float(prices.frame.close[-1])
+def _close(prices: Prices) -> Floats:
+    """Last close in USD, adjusted as the prices are."""
+    last: Floats = prices.window.close[:, -1]
+    return last
 
 
-def _history_days(prices: Prices) -> float:
-    return float(len(prices.frame))
+def _history_days(prices: Prices) -> Floats:
+    return prices.window.history.astype(np.float64)
 
 
-def _adv20_usd(prices: Prices) -> float:
+def _adv20_usd(prices: Prices) -> Floats:
     """Mean dollars traded a day; volumes have to fit the closes, so that their product is money."""
-    frame = prices.frame
-    return math.nan if frame.volume is None else indicators.adv20_usd(frame.close, frame.volume)
+    window = prices.window
+    if window.volume is None:
+        return np.full(len(window.symbols), np.nan)
+    return indicators.panel_adv20_usd(window.close, window.volume)
 
 
-def _rel_mom_6m_vs_benchmark(prices: Prices) -> float:
-    return _lead(prices.frame, prices.benchmark)
+def _rel_mom_6m_vs_benchmark(prices: Prices) -> Floats:
+    return _lead(prices, prices.benchmark)
 
 
-def _rel_mom_6m_vs_broad_benchmark(prices: Prices) -> float:
-    broad = prices.broad_benchmark
-    return math.nan if broad is None else _lead(prices.frame, broad)
+def _rel_mom_6m_vs_broad_benchmark(prices: Prices) -> Floats:
+    return _lead(prices, prices.broad_benchmark)
 
 
-def _lead(frame: BarFrame, other: BarFrame) -> float:
-    return indicators.mom_6m(frame.close) - indicators.mom_6m(other.close)
+def _lead(prices: Prices, other: int | None) -> Floats:
+    momentum = indicators.PANEL_FEATURES["mom_6m"](prices.window.close)
+    lead: Floats = momentum - (np.nan if other is None else momentum[other])
+    return lead
 
 
 def _of_closes(name: str) -> Feature:
-    indicator = indicators.CLOSE_FEATURES[name]
-    return lambda prices: indicator(prices.frame.close)
+    indicator = indicators.PANEL_FEATURES[name]
+    return lambda prices: indicator(prices.window.close)
 
 
 FEATURES: Final[Mapping[str, Feature]] = MappingProxyType(
     {
-        **{name: _of_closes(name) for name in indicators.CLOSE_FEATURES},
+        **{name: _of_closes(name) for name in indicators.PANEL_FEATURES},
         "close": _close,
         "history_days": _history_days,
         ADV20_USD: _adv20_usd,
@@ -111,6 +118,6 @@ def declared_features(need: SnapshotInput) -> tuple[str, ...]:
     return features
 
 
-def compute(features: Iterable[str], prices: Prices) -> dict[str, float]:
-    """Return the cells of one row."""
+def compute(features: Iterable[str], prices: Prices) -> dict[str, Floats]:
+    """Return one column per feature, each with a cell per row of the window."""
     return {name: FEATURES[name](prices) for name in features}

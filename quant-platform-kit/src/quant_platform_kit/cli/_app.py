@@ -21,6 +21,7 @@ from quant_platform_kit.cli import (
     _orders,
     _profiles,
     _reconcile,
+    _release,
     _risk,
     _runs,
     _simulate,
@@ -159,4 +160,5 @@ _risk.register(app)
 _reconcile.register(app)
 _simulate.register(app)
 _conform.register(app)
+_release.register(app)
 _commands.register(app)

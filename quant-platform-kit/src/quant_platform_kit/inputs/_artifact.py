@@ -2,12 +2,12 @@
 
 ::
 
-    <folder>/latest.json                 which version is current; replaced in one step, last
-    <folder>/<version>/manifest.json     what the publisher says about the version
-    <folder>/<version>/snapshot.csv      symbol, sector, one column per feature
+    <root>/latest.json                 which version is current; replaced in one step, last
+    <root>/<version>/manifest.json     what the publisher says about the version, and its files
+    <root>/<version>/snapshot.csv      symbol, sector, price_date, one column per feature
 
-A version folder never changes once it exists. The publisher and the loader share this module, so
-that what one writes the other reads. Same values, same bytes.
+A version never changes once its manifest exists. The publisher and the loader share this module,
+so that what one writes the other reads. Same values, same bytes.
 """
 
 from __future__ import annotations
@@ -20,19 +20,27 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final, TypeVar
 
 from quant_platform_kit.contracts import FeatureRow, decode, encode
-from quant_platform_kit.errors import ContractError, InputError, ReasonCode
+from quant_platform_kit.errors import ContractError
+from quant_platform_kit.inputs._objects import not_readable as unreadable
 
 LATEST_FILE: Final = "latest.json"
 """Name of the pointer to the current version."""
+
+HISTORY_FILE: Final = "history.json"
+"""Name of the list of past versions, where a store has one."""
 
 MANIFEST_FILE: Final = "manifest.json"
 """Name of the manifest in a version folder."""
 
 SNAPSHOT_FILE: Final = "snapshot.csv"
 """Name of the table in a version folder."""
+
+PRICE_DATE: Final = "price_date"
+"""The column that holds the session of a row's last price, where there is one: the third."""
 
 _KEYS: Final = ("symbol", "sector")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -59,6 +67,32 @@ class SnapshotPointer:
                 f"SnapshotPointer.manifest_sha256 = {self.manifest_sha256!r}: expected a SHA-256 "
                 "in hexadecimal"
             )
+
+
+@dataclass(frozen=True, slots=True)
+class PastVersion:
+    """One line of ``history.json``: the version of a session, as a pointer would name it."""
+
+    as_of: date
+    version: str
+    manifest_sha256: str
+
+    @property
+    def pointer(self) -> SnapshotPointer:
+        """What ``latest.json`` said, or would have said, after that session."""
+        return SnapshotPointer(self.version, self.manifest_sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotHistory:
+    """The content of ``history.json``: past versions, ascending by date."""
+
+    versions: tuple[PastVersion, ...]
+
+    def before(self, session: date) -> PastVersion | None:
+        """Return the version that was current when `session` began."""
+        known = [each for each in self.versions if each.as_of < session]
+        return known[-1] if known else None
 
 
 def is_plain_name(name: str) -> bool:
@@ -113,7 +147,8 @@ def encode_features(columns: Sequence[str], rows: Sequence[FeatureRow]) -> bytes
     Parameters
     ----------
     columns : sequence of str
-        The header: ``symbol``, ``sector``, then the features in their order.
+        The header: ``symbol``, ``sector``, ``price_date`` where rows have one, then the features
+        in their order.
     rows : sequence of FeatureRow
         Written in the given order.
 
@@ -127,7 +162,7 @@ def encode_features(columns: Sequence[str], rows: Sequence[FeatureRow]) -> bytes
             f"encode_features.columns = {tuple(columns)!r}: expected 'symbol', 'sector', then each "
             "feature once"
         )
-    names = columns[2:]
+    dated, names = _split(columns)
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -137,7 +172,8 @@ def encode_features(columns: Sequence[str], rows: Sequence[FeatureRow]) -> bytes
                 f"encode_features.rows[{row.symbol}] has the features {sorted(row.features)}: "
                 f"expected {sorted(names)}"
             )
-        writer.writerow([row.symbol, row.sector, *(_cell(row.features[name]) for name in names)])
+        keys = [row.symbol, row.sector, *([_day(row)] if dated else [])]
+        writer.writerow([*keys, *(_cell(row.features[name]) for name in names)])
     return text.getvalue().encode()
 
 
@@ -174,22 +210,16 @@ def decode_features(data: bytes, where: str) -> tuple[tuple[str, ...], tuple[Fea
     return columns, tuple(rows.values())
 
 
-def unreadable(where: str, what: str) -> InputError:
-    """Build the error for a file of the snapshot that does not parse."""
-    return snapshot_fault(
-        ReasonCode.SNAPSHOT_UNREADABLE,
-        f"{where} cannot be used: {what}.",
-        "Publish the snapshot again; a published file is never edited by hand.",
-    )
+def _split(columns: Sequence[str]) -> tuple[bool, Sequence[str]]:
+    """Tell whether rows have dates, and return the features among `columns`."""
+    dated = tuple(columns[2:3]) == (PRICE_DATE,)
+    return dated, columns[3 if dated else 2 :]
 
 
-def snapshot_fault(code: ReasonCode, what: str, remedy: str) -> InputError:
-    """Build a snapshot's error: what happened, what it means, what to do next."""
-    return InputError(
-        f"{what} Nothing is decided on it and the strategy's holdings are kept as they are. "
-        f"{remedy}",
-        code=code,
-    )
+def _day(row: FeatureRow) -> str:
+    if row.price_date is None:
+        raise ContractError(f"encode_features.rows[{row.symbol}] has no price_date")
+    return row.price_date.isoformat()
 
 
 def _cell(value: float) -> str:
@@ -207,24 +237,35 @@ def _check_header(columns: tuple[str, ...], where: str) -> None:
 def _row(columns: tuple[str, ...], cells: list[str], line: str, where: str) -> FeatureRow:
     if len(cells) != len(columns):
         raise unreadable(where, f"{line} has {len(cells)} cells for {len(columns)} columns")
-    values = dict(zip(columns, cells, strict=True))
-    symbol, sector = values.pop("symbol"), values.pop("sector")
+    dated, names = _split(columns)
+    symbol, sector = cells[:2]
+    price_date = _date(cells[2], f"{line}, column {PRICE_DATE}", where) if dated else None
     features = {
-        name: _number(text, f"{line}, column {name}", where) for name, text in values.items()
+        name: _number(text, line, name, where)
+        for name, text in zip(names, cells[3 if dated else 2 :], strict=True)
     }
     try:
-        return FeatureRow(symbol, sector, features)
+        return FeatureRow(symbol, sector, features, price_date)
     except ContractError as error:
         raise unreadable(where, f"{line}: {error.message}") from error
 
 
-def _number(text: str, place: str, where: str) -> float:
+def _date(text: str, place: str, where: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise unreadable(where, f"{place} reads {text!r}, not a date") from error
+
+
+def _number(text: str, line: str, name: str, where: str) -> float:
     if not text:
         return math.nan
     try:
         number = float(text)
     except ValueError as error:
-        raise unreadable(where, f"{place} reads {text!r}, not a number") from error
+        raise unreadable(where, f"{line}, column {name} reads {text!r}, not a number") from error
     if not math.isfinite(number):
-        raise unreadable(where, f"{place} reads {text!r}, not a finite number or a blank")
+        raise unreadable(
+            where, f"{line}, column {name} reads {text!r}, not a finite number or a blank"
+        )
     return number

@@ -18,7 +18,7 @@ from quant_platform_kit.contracts import (
     digest,
 )
 from quant_platform_kit.errors import InputError, ReasonCode
-from quant_platform_kit.inputs._artifact import snapshot_fault
+from quant_platform_kit.inputs._objects import store_fault
 from quant_platform_kit.inputs._snapshot import SnapshotSource, load_snapshot
 from quant_platform_kit.market import BarFrame, ExchangeCalendar
 
@@ -120,7 +120,7 @@ def gather(
     if manifest.snapshot is None:
         return Inputs(history, None)
     if snapshots is None:
-        raise snapshot_fault(
+        raise store_fault(
             ReasonCode.SNAPSHOT_MISSING,
             f"{manifest.profile} decides on a feature snapshot, and no path to one is set.",
             "Set <PLATFORM>_FEATURE_SNAPSHOT_PATH to the folder its pipeline publishes to.",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Final
 
 from quant_platform_kit.contracts import (
     FeatureRow,
@@ -14,17 +15,51 @@ from quant_platform_kit.contracts import (
 )
 from quant_platform_kit.errors import InputError, ReasonCode
 from quant_platform_kit.inputs._artifact import (
+    HISTORY_FILE,
     LATEST_FILE,
     MANIFEST_FILE,
+    SnapshotHistory,
     SnapshotPointer,
     decode_document,
     decode_features,
     is_plain_name,
     sha256,
-    snapshot_fault,
-    unreadable,
 )
+from quant_platform_kit.inputs._objects import (
+    ObjectStore,
+    is_bucket,
+    not_readable,
+    open_store,
+    split_address,
+    store_fault,
+)
+from quant_platform_kit.inputs._snapshot_checks import Publication, changed, check
 from quant_platform_kit.market import ExchangeCalendar
+
+_KEPT_VERSIONS: Final = 4
+
+
+class SnapshotCache:
+    """The last versions that passed every check, by the hash of their manifest.
+
+    The hash of a manifest stands for every byte of its version, so a version that was verified
+    once is not fetched again; pointer and manifest are, every time.
+    """
+
+    __slots__ = ("_verified",)
+
+    def __init__(self) -> None:
+        self._verified: dict[str, Publication] = {}
+
+    def find(self, manifest_sha256: str) -> Publication | None:
+        """Return the verified version of a manifest, if it is kept."""
+        return self._verified.get(manifest_sha256)
+
+    def keep(self, publication: Publication) -> None:
+        """Keep a version that passed; the oldest one makes room."""
+        self._verified[publication.manifest_sha256] = publication
+        while len(self._verified) > _KEPT_VERSIONS:
+            del self._verified[next(iter(self._verified))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,27 +68,24 @@ class SnapshotSource:
 
     Parameters
     ----------
-    path : Path
-        The folder that holds ``latest.json``, or one snapshot file.
-    manifest_path : Path, optional
+    path : Path or str
+        The folder that holds ``latest.json``, or one snapshot file; ``gs://bucket/folder`` or
+        ``gs://bucket/.../snapshot.csv`` in a bucket.
+    manifest_path : Path or str, optional
         The manifest of a snapshot file; by default ``manifest.json`` beside it. A folder names its
         own manifest.
+    is_history : bool
+        Whether the folder's ``history.json`` names the version, by the session of the decision,
+        and not its ``latest.json``: for a backtest, which reads what a service would have read on
+        that day.
+    cache : SnapshotCache
+        What was verified before; by default nothing is kept from one source to another.
     """
 
-    path: Path
-    manifest_path: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Publication:
-    """One version as it lies on disk: its manifest is parsed, nothing is verified yet."""
-
-    manifest: SnapshotManifest
-    manifest_where: Path
-    manifest_sha256: str
-    table: bytes
-    table_where: Path
-    pointer: SnapshotPointer | None
+    path: Path | str
+    manifest_path: Path | str | None = None
+    is_history: bool = False
+    cache: SnapshotCache = field(default_factory=SnapshotCache, compare=False, repr=False)
 
 
 def load_snapshot(
@@ -67,10 +99,11 @@ def load_snapshot(
 ) -> FeatureSnapshot:
     """Return the current snapshot of `source`, verified for a decision on `session`.
 
-    The checks, in their order: the files exist, the manifest parses, profile, contract and
-    configuration are the caller's, the bytes are the ones that were published, the rows are as
-    many as stated, the declared columns are there, the date lies before `session`, the age in
-    sessions is allowed.
+    Pointer, manifest and files are those of one version. The checks, in their order: everything is
+    there, everything parses, the declared columns are there, the dates are sessions, none lies
+    after what may be known, the age in sessions is allowed, the manifest describes the files, it
+    is the profile's, its configuration and its contract are the caller's, and every file of the
+    version is byte for byte the one that was published.
 
     Parameters
     ----------
@@ -86,151 +119,180 @@ def load_snapshot(
     Raises
     ------
     InputError
-        With a code of its own for each fault: ``SNAPSHOT_MISSING``, ``SNAPSHOT_UNREADABLE``,
-        ``SNAPSHOT_PROFILE``, ``SNAPSHOT_CONTRACT``, ``SNAPSHOT_CONFIG``, ``SNAPSHOT_HASH``,
-        ``SNAPSHOT_FUTURE`` or ``SNAPSHOT_STALE``.
+        With a code of its own for each fault: ``SNAPSHOT_MISSING``, ``SNAPSHOT_UNAVAILABLE``,
+        ``SNAPSHOT_UNREADABLE``, ``SNAPSHOT_COLUMNS``, ``SNAPSHOT_DATES``, ``SNAPSHOT_FUTURE``,
+        ``SNAPSHOT_STALE``, ``SNAPSHOT_MANIFEST``, ``SNAPSHOT_PROFILE``, ``SNAPSHOT_CONFIG``,
+        ``SNAPSHOT_CONTRACT`` or ``SNAPSHOT_HASH``.
     """
-    publication = _read(source)
-    _check_identity(publication.manifest, need, profile, config_sha256)
-    _check_hashes(publication)
-    rows = _read_rows(publication, need)
-    _check_date(publication.manifest, need, session, calendar)
-    return FeatureSnapshot(publication.manifest, rows)
+    publication = _fetch(source, session)
+    check(
+        publication,
+        need,
+        profile=profile,
+        config_sha256=config_sha256,
+        session=session,
+        calendar=calendar,
+    )
+    source.cache.keep(publication)
+    return FeatureSnapshot(publication.manifest, publication.rows)
 
 
-def _read(source: SnapshotSource) -> _Publication:
-    if _is_folder(source.path):
-        return _read_latest(source)
-    manifest_where = source.manifest_path or source.path.with_name(MANIFEST_FILE)
-    table = _read_bytes(source.path)
-    manifest, manifest_sha256 = _read_manifest(manifest_where)
-    return _Publication(manifest, manifest_where, manifest_sha256, table, source.path, None)
+def read_pointer(store: ObjectStore) -> tuple[SnapshotPointer, str] | None:
+    """Return what `store` points at and the pointer's generation; None when nothing is published.
+
+    Raises
+    ------
+    InputError
+        ``SNAPSHOT_UNREADABLE`` when the pointer does not parse.
+    """
+    found = store.read(LATEST_FILE)
+    if found is None:
+        return None
+    return decode_document(SnapshotPointer, found.data, store.where(LATEST_FILE)), found.generation
 
 
-def _read_latest(source: SnapshotSource) -> _Publication:
+def fetch_version(store: ObjectStore, pointer: SnapshotPointer) -> Publication:
+    """Fetch one version, whole; it parses, and nothing else is checked.
+
+    Raises
+    ------
+    InputError
+        ``SNAPSHOT_MISSING``, ``SNAPSHOT_UNREADABLE`` or ``SNAPSHOT_HASH``.
+    """
+    return _fetch_version(store, pointer, SnapshotCache())
+
+
+def read_history(store: ObjectStore) -> tuple[SnapshotHistory, str] | None:
+    """Return the past versions of `store` and the list's generation; None when there is none.
+
+    Raises
+    ------
+    InputError
+        ``SNAPSHOT_UNREADABLE`` when the list does not parse.
+    """
+    found = store.read(HISTORY_FILE)
+    if found is None:
+        return None
+    return decode_document(SnapshotHistory, found.data, store.where(HISTORY_FILE)), found.generation
+
+
+def _fetch(source: SnapshotSource, session: date) -> Publication:
+    if source.is_history:
+        return _fetch_past(source, session)
+    return _fetch_file(source) if _is_file(source.path) else _fetch_latest(source)
+
+
+def _fetch_past(source: SnapshotSource, session: date) -> Publication:
+    store = open_store(source.path)
+    history = read_history(store)
+    past = None if history is None else history[0].before(session)
+    if past is None:
+        raise _missing(f"{store.where(HISTORY_FILE)} of a session before {session}")
+    return _fetch_version(store, past.pointer, source.cache)
+
+
+def _fetch_latest(source: SnapshotSource) -> Publication:
     if source.manifest_path is not None:
-        raise unreadable(
+        raise not_readable(
             str(source.path),
             f"it is a folder, which names its own manifest, and {source.manifest_path} is set too",
         )
-    latest = source.path / LATEST_FILE
-    pointer = decode_document(SnapshotPointer, _read_bytes(latest), str(latest))
-    manifest_where = source.path / pointer.version / MANIFEST_FILE
-    manifest, manifest_sha256 = _read_manifest(manifest_where)
-    if not is_plain_name(manifest.snapshot_file):
-        raise unreadable(str(manifest_where), f"{manifest.snapshot_file!r} is not a file name")
-    table_where = manifest_where.with_name(manifest.snapshot_file)
-    table = _read_bytes(table_where)
-    return _Publication(manifest, manifest_where, manifest_sha256, table, table_where, pointer)
+    store = open_store(source.path)
+    pointer = read_pointer(store)
+    if pointer is None:
+        raise _missing(store.where(LATEST_FILE))
+    return _fetch_version(store, pointer[0], source.cache)
 
 
-def _read_manifest(where: Path) -> tuple[SnapshotManifest, str]:
-    data = _read_bytes(where)
-    return decode_document(SnapshotManifest, data, str(where)), sha256(data)
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError as error:
-        raise unreadable(str(path), error.strerror or type(error).__name__) from error
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise snapshot_fault(
-            ReasonCode.SNAPSHOT_MISSING,
-            f"There is no snapshot file {path}.",
-            "Publish the profile's snapshot, or correct the FEATURE_SNAPSHOT_PATH and "
-            "FEATURE_SNAPSHOT_MANIFEST_PATH settings.",
-        ) from error
-    except OSError as error:
-        raise unreadable(str(path), error.strerror or type(error).__name__) from error
-
-
-def _check_identity(
-    manifest: SnapshotManifest, need: SnapshotInput, profile: str, config_sha256: str
-) -> None:
-    what = f"Snapshot {manifest.version}"
-    if manifest.profile != profile:
-        raise snapshot_fault(
-            ReasonCode.SNAPSHOT_PROFILE,
-            f"{what} belongs to the profile {manifest.profile}, not to {profile}.",
-            f"Point the FEATURE_SNAPSHOT_PATH setting at the snapshots of {profile}.",
-        )
-    if manifest.contract != need.contract:
-        raise snapshot_fault(
-            ReasonCode.SNAPSHOT_CONTRACT,
-            f"{what} follows the contract {manifest.contract}, and {profile} reads "
-            f"{need.contract}.",
-            "Publish it with the pipeline version that writes this contract.",
-        )
-    if manifest.config_sha256 != config_sha256:
-        raise snapshot_fault(
-            ReasonCode.SNAPSHOT_CONFIG,
-            f"{what} was built for the configuration {manifest.config_sha256[:12]}, and {profile} "
-            f"runs with {config_sha256[:12]}.",
-            "Publish it with the configuration file that STRATEGY_CONFIG_PATH names, or restore "
-            "that file.",
-        )
-
-
-def _check_hashes(publication: _Publication) -> None:
-    pointer, manifest = publication.pointer, publication.manifest
-    if pointer is not None and publication.manifest_sha256 != pointer.manifest_sha256:
-        raise _changed(publication.manifest_where, LATEST_FILE)
-    if pointer is not None and manifest.version != pointer.version:
-        raise snapshot_fault(
-            ReasonCode.SNAPSHOT_HASH,
-            f"{publication.manifest_where} is the manifest of version {manifest.version}.",
-            "Publish the snapshot again; a version folder is never copied or renamed.",
-        )
-    if sha256(publication.table) != manifest.snapshot_sha256:
-        raise _changed(publication.table_where, publication.manifest_where.name)
-
-
-def _changed(where: Path, witness: str) -> InputError:
-    return snapshot_fault(
-        ReasonCode.SNAPSHOT_HASH,
-        f"{where} is not the file that {witness} describes: its SHA-256 differs.",
-        "It was changed or cut after it was published: publish the snapshot again, and find out "
-        "who writes to the folder.",
+def _fetch_version(
+    store: ObjectStore, pointer: SnapshotPointer, cache: SnapshotCache
+) -> Publication:
+    where = store.where(f"{pointer.version}/{MANIFEST_FILE}")
+    data = _read(store, f"{pointer.version}/{MANIFEST_FILE}")
+    verified = cache.find(sha256(data))
+    if verified is not None and verified.pointer == pointer:
+        return verified
+    manifest = _manifest(data, where, pointer)
+    names = {manifest.snapshot_file, *manifest.files}
+    strange = sorted(name for name in names if not is_plain_name(name))
+    if strange:
+        raise not_readable(where, f"{strange[0]!r} is not a file name")
+    files = {name: _read(store, f"{pointer.version}/{name}") for name in sorted(names)}
+    table_where = store.where(f"{pointer.version}/{manifest.snapshot_file}")
+    columns, rows = _table(files[manifest.snapshot_file], manifest, table_where, where)
+    return Publication(
+        manifest=manifest,
+        manifest_where=where,
+        manifest_sha256=sha256(data),
+        pointer=pointer,
+        table_where=table_where,
+        columns=columns,
+        rows=rows,
+        found={name: sha256(content) for name, content in files.items()},
     )
 
 
-def _read_rows(publication: _Publication, need: SnapshotInput) -> tuple[FeatureRow, ...]:
-    manifest, where = publication.manifest, str(publication.table_where)
-    columns, rows = decode_features(publication.table, where)
-    if len(rows) != manifest.row_count:
-        raise unreadable(where, f"it has {len(rows)} rows and its manifest {manifest.row_count}")
-    if columns != manifest.columns:
-        raise unreadable(where, f"its columns are {columns} and its manifest's {manifest.columns}")
-    for column in need.columns:
-        if column not in columns:
-            raise unreadable(where, f"the column {column} is missing, which the profile declares")
-    return rows
+def _fetch_file(source: SnapshotSource) -> Publication:
+    folder, name = split_address(source.path)
+    beside, manifest_name = folder, MANIFEST_FILE
+    if source.manifest_path is not None:
+        beside, manifest_name = split_address(source.manifest_path)
+    store = open_store(folder)
+    table = _read(store, name)
+    manifest_store = open_store(beside)
+    data, where = _read(manifest_store, manifest_name), manifest_store.where(manifest_name)
+    manifest = _manifest(data, where, None)
+    columns, rows = _table(table, manifest, store.where(name), where)
+    return Publication(
+        manifest=manifest,
+        manifest_where=where,
+        manifest_sha256=sha256(data),
+        pointer=None,
+        table_where=store.where(name),
+        columns=columns,
+        rows=rows,
+        found={manifest.snapshot_file: sha256(table)},
+    )
 
 
-def _check_date(
-    manifest: SnapshotManifest, need: SnapshotInput, session: date, calendar: ExchangeCalendar
-) -> None:
-    what = f"Snapshot {manifest.version} is dated {manifest.as_of}"
-    if not calendar.is_session(manifest.as_of):
-        raise unreadable(f"Snapshot {manifest.version}", f"{manifest.as_of} is not a session")
-    if manifest.as_of >= session:
-        raise snapshot_fault(
-            ReasonCode.SNAPSHOT_FUTURE,
-            f"{what}, and a decision on {session} may know nothing after the close of "
-            f"{calendar.previous(session)}.",
-            "Publish it for that session, or correct the session of the run.",
-        )
-    age = calendar.sessions_between(manifest.as_of, session)
-    if age > need.max_age_sessions:
-        raise snapshot_fault(
-            ReasonCode.SNAPSHOT_STALE,
-            f"{what}: {age} sessions before {session}, and the profile allows "
-            f"{need.max_age_sessions}.",
-            "Publish a new snapshot, and find out why the scheduled publication did not run.",
-        )
+def _manifest(data: bytes, where: str, pointer: SnapshotPointer | None) -> SnapshotManifest:
+    try:
+        return decode_document(SnapshotManifest, data, where)
+    except InputError:
+        if pointer is not None and sha256(data) != pointer.manifest_sha256:
+            raise changed(where, LATEST_FILE) from None
+        raise
+
+
+def _table(
+    data: bytes, manifest: SnapshotManifest, where: str, manifest_where: str
+) -> tuple[tuple[str, ...], tuple[FeatureRow, ...]]:
+    try:
+        return decode_features(data, where)
+    except InputError:
+        # That it does not parse is the symptom; that it is another file is the cause.
+        if sha256(data) != manifest.snapshot_sha256:
+            raise changed(where, manifest_where) from None
+        raise
+
+
+def _read(store: ObjectStore, name: str) -> bytes:
+    found = store.read(name)
+    if found is None:
+        raise _missing(store.where(name))
+    return found.data
+
+
+def _is_file(path: Path | str) -> bool:
+    if is_bucket(path):
+        return Path(str(path)).suffix == ".csv"
+    return not Path(path).is_dir()
+
+
+def _missing(where: str) -> InputError:
+    return store_fault(
+        ReasonCode.SNAPSHOT_MISSING,
+        f"There is no snapshot file {where}.",
+        "Publish the profile's snapshot, or correct the FEATURE_SNAPSHOT_PATH and "
+        "FEATURE_SNAPSHOT_MANIFEST_PATH settings.",
+    )

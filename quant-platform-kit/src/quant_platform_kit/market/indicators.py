@@ -313,9 +313,7 @@ CLOSE_FEATURES: Final[Mapping[str, Callable[[Floats], float]]] = MappingProxyTyp
 
 def panel_sma(values: Floats, window: int) -> Floats:
     """Return the `sma` of every row; NaN in a row with an undefined value in its window."""
-    last = _last_columns(values, window)
-    # A copy in memory order, so that a sum has the same rounding alone and among others.
-    averages: Floats = np.ascontiguousarray(last).mean(axis=-1)
+    averages: Floats = _last_columns(values, window).mean(axis=-1)
     return averages
 
 
@@ -335,9 +333,9 @@ def panel_sma_gap(closes: Floats, window: int) -> Floats:
 def panel_volatility(closes: Floats, window: int) -> Floats:
     """Return the `volatility` of every row."""
     last = _last_columns(closes, window + 1)
-    returns: Floats = last[:, 1:] / last[:, :-1]
+    returns: Floats = last[:, 1:] / last[:, :-1]  # rows of memory, as the symbol alone has them
     returns -= 1.0
-    deviations: Floats = np.ascontiguousarray(returns).std(axis=-1) * math.sqrt(SESSIONS_PER_YEAR)
+    deviations: Floats = returns.std(axis=-1) * math.sqrt(SESSIONS_PER_YEAR)
     return deviations
 
 

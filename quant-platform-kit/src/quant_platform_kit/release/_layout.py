@@ -17,6 +17,7 @@ from quant_platform_kit.release._version import Version
 
 FILE: Final = "release.toml"
 _VERSION: Final = "{version}"
+_LISTS: Final = ("checks", "services")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,10 @@ class PlatformPlace:
         Command that serves on ``{port}`` of loopback.
     environment : mapping of str to str
         Variables of that trial.
+    services : tuple of str
+        Names of its services on Cloud Run; they never change.
+    region : str
+        Where they run.
     """
 
     name: str
@@ -86,6 +91,8 @@ class PlatformPlace:
     folder: str
     boot: str = "gunicorn --bind 127.0.0.1:{port} main:app"
     environment: Mapping[str, str] = field(default_factory=dict)
+    services: tuple[str, ...] = ()
+    region: str = ""
 
     @property
     def path(self) -> Path:
@@ -182,26 +189,23 @@ def _package(root: Path, role: str, table: Mapping[str, Any]) -> Package:
 
 def _platform(root: Path, name: str, table: Mapping[str, Any]) -> PlatformPlace:
     place = f"platforms.{name}"
-    return PlatformPlace(
-        name=name, **_located(root, place, _values(PlatformPlace, place, table, dict))
-    )
+    return PlatformPlace(name=name, **_located(root, place, _values(PlatformPlace, place, table)))
 
 
 def _values(
     kind: type[Package | PlatformPlace],
     place: str,
     table: Mapping[str, Any],
-    *also: type,
 ) -> dict[str, Any]:
     """Return the keys of a table, each of a type that its field has."""
     known = [each.name for each in fields(kind)[1:]]
     _refuse_unknown(f"{place}.", table, known)
     values = dict(table)
     for key, value in table.items():
-        if key == "checks" and isinstance(value, list):
+        if key in _LISTS and isinstance(value, list):
             values[key] = tuple(map(str, value))
-        elif not isinstance(value, (str, *also)):
-            raise refused(f"{place}.{key} = {value!r}: expected a text")
+        elif key in _LISTS or not isinstance(value, dict if key == "environment" else str):
+            raise refused(f"{place}.{key} = {value!r} is of the wrong kind")
     needed = [key for key in ("name", "repository", "folder", "tag") if key in known]
     for key in needed:
         if key not in values:
@@ -233,7 +237,9 @@ def _tables(document: Mapping[str, Any], key: str) -> list[tuple[str, Mapping[st
     return list(tables.items())
 
 
-def _refuse_unknown(place: str, table: Mapping[str, Any], known: tuple[str, ...] | list[str]) -> None:
+def _refuse_unknown(
+    place: str, table: Mapping[str, Any], known: tuple[str, ...] | list[str]
+) -> None:
     for key in table:
         if key not in known:
             raise refused(f"{place}{key} is unknown; there are {', '.join(known)}")

@@ -58,8 +58,7 @@ class ControlServer:
         class Handler(_Handler):
             routes: ClassVar = commands.routes()
 
-        self._server = ThreadingHTTPServer((_LOOPBACK, port), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server((_LOOPBACK, port), Handler)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), daemon=True
         )
@@ -175,6 +174,13 @@ class Commands:
         """Begin with a new account on the same ports."""
         self._simulation.restart(decode(HostOptions, body))
         return self.health(None)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 (socketserver's)
+        """Say nothing: a client that was killed in the middle of a request is no news here."""
 
 
 class _Handler(BaseHTTPRequestHandler):

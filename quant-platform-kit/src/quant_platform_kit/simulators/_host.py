@@ -23,7 +23,7 @@ from quant_platform_kit.brokers import (
     open_market,
 )
 from quant_platform_kit.brokers._book import Book
-from quant_platform_kit.brokers._events import Accepted, Cancelled, Event, Refused
+from quant_platform_kit.brokers._events import Accepted, Cancelled, Event, Expired, Filled, Refused
 from quant_platform_kit.brokers._matching import enter, execution
 from quant_platform_kit.contracts import (
     BrokerOrder,
@@ -301,6 +301,7 @@ class VenueBroker(SimulatedBroker):
     """The simulated broker with the views that only its own side has."""
 
     _requests: dict[str, OrderRequest]
+    _changed_at: dict[str, datetime]
 
     def orders(self) -> tuple[BrokerOrder, ...]:
         """Return every order, in order of submission."""
@@ -317,6 +318,10 @@ class VenueBroker(SimulatedBroker):
     def request(self, order_id: str) -> OrderRequest:
         """Return what an order asked for."""
         return self._requests[order_id]
+
+    def changed_at(self, order_id: str) -> datetime | None:
+        """Return when an order last filled or ended; None when neither has happened."""
+        return self._changed_at.get(order_id)
 
     def unsettled_usd(self) -> Decimal:
         """Return the part of the cash that sales brought and that cannot pay yet."""
@@ -359,7 +364,7 @@ class VenueBroker(SimulatedBroker):
         self._remember(events)
 
     def _load(self) -> Book:
-        self._requests = {}
+        self._requests, self._changed_at = {}, {}
         book = super()._load()
         if self._file is not None:
             self._remember(self._file.read())
@@ -369,6 +374,10 @@ class VenueBroker(SimulatedBroker):
         for event in events:
             if isinstance(event, Accepted | Refused):
                 self._requests[event.order_id] = event.request
+            elif isinstance(event, Cancelled | Expired):
+                self._changed_at[event.order_id] = event.at
+            elif isinstance(event, Filled):
+                self._changed_at[event.fill.broker_order_id] = event.fill.at
 
 
 def _opened(spec: str, actions: str | None) -> FrameMarket:

@@ -24,6 +24,7 @@ Json: TypeAlias = Any
 
 _LOOPBACK: Final = "127.0.0.1"
 _TIMEOUT_SECS: Final = 30.0
+_END_SECS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +191,13 @@ class SimulatorProcess:
         self.close()
 
     def close(self) -> None:
-        """End it; does nothing when it has ended."""
+        """End it, by force when it does not end by itself; does nothing when it has ended."""
         self._child.terminate()
-        self._child.communicate()
+        try:
+            self._child.communicate(timeout=_END_SECS)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.communicate()
 
     def __enter__(self) -> Self:
         return self

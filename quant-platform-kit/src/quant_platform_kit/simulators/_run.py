@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Final
@@ -16,6 +16,7 @@ from quant_platform_kit.simulators._host import HostOptions
 from quant_platform_kit.simulators._simulation import Simulation
 
 _TICK_SECS: Final = 0.2  # how late a client hears of what the machine's clock did
+_SOME: Final = 1024
 
 
 def run_simulator(
@@ -40,21 +41,29 @@ def run_simulator(
     attached : bool
         Also end when standard input does.
     """
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
-    if attached:
-        threading.Thread(target=_until_input_ends, args=(ended,), daemon=True).start()
+    stopped = _told_to_stop()
     simulation = Simulation(broker, options, port)
     with closing(simulation), closing(ControlServer(simulation, control_port)) as control:
         announce({"port": simulation.door.port, "control_port": control.port})
-        while not ended.wait(_TICK_SECS):
+        watched = [stopped, sys.stdin.fileno()] if attached else [stopped]
+        while not _has_ended(watched):
             if isinstance(simulation.host.clock, SystemClock):
                 simulation.host.settle()
 
 
-def _until_input_ends(ended: threading.Event) -> None:
-    # Past the buffer of `sys.stdin`: an interpreter that ends is stopped by whoever waits in there.
-    while os.read(sys.stdin.fileno(), 1024):
-        pass
-    ended.set()
+def _told_to_stop() -> int:
+    """Return a descriptor that can be read once a signal to stop has arrived.
+
+    A handler runs between any two steps of the main thread: it must not take a lock that this
+    thread may hold, such as that of a `threading.Event` on which it waits.
+    """
+    stopped, tell = os.pipe()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os.write(tell, b"."))
+    return stopped
+
+
+def _has_ended(watched: list[int]) -> bool:
+    """Wait a tick; tell whether a signal came or standard input ended."""
+    ready, _, _ = select.select(watched, [], [], _TICK_SECS)
+    return watched[0] in ready or any(not os.read(each, _SOME) for each in ready)

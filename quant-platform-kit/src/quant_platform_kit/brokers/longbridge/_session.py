@@ -25,6 +25,7 @@ _DAY: Final = timedelta(days=1)
 _NEW_YORK: Final = ZoneInfo("America/New_York")
 _MOST_ROWS: Final = 1000  # of an answer about the past; the SDK hides that there are more
 _MOST_CANDLES: Final = 1000
+_AT_ONCE_SECS: Final = 1.0
 _AGREE_SECS: Final = 0.5  # between two looks at executions that are on their way
 _LOOKS: Final = 4
 _TOKEN_CODES: Final = range(401_000, 402_000)
@@ -290,12 +291,16 @@ class LongbridgeSession:
 
 
 def _again_if_cut(ask: Callable[[], _Answer]) -> _Answer:
-    """Ask what changes nothing, once more when a kept connection was cut since its last use."""
+    """Ask what changes nothing, once more when a kept connection was cut since its last use.
+
+    Such a connection fails at once; what failed after a while was tried by the SDK itself.
+    """
+    began = time.monotonic()
     try:
         return ask()
-    except Late:
-        raise
-    except Lost:
+    except Lost as lost:
+        if isinstance(lost, Late) or time.monotonic() - began > _AT_ONCE_SECS:
+            raise
         return ask()
 
 

@@ -110,8 +110,6 @@ class TwsDoor:
 
     def _changed(self, order: BrokerOrder, fills: tuple[Fill, ...]) -> None:
         """Tell whoever placed the order, unless it is the one who acts just now."""
-        if order.status.is_final:
-            self.venue.ended_at[order.broker_order_id] = self.venue.host.clock.now()
         owner, _ = self.venue.numbers.pair(order.broker_order_id)
         mine = self.desk.collect(order, fills)
         with self._lock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -66,8 +66,6 @@ class Venue:
         Orders that are held: neither working nor ended.
     unlisted : set of str
         Executions that the next list leaves out.
-    ended_at : dict
-        When an order ended, as far as the door has seen it.
     """
 
     host: Host
@@ -76,7 +74,6 @@ class Venue:
     refused_later: set[str] = field(default_factory=set)
     inactive: set[str] = field(default_factory=set)
     unlisted: set[str] = field(default_factory=set)
-    ended_at: dict[str, datetime] = field(default_factory=dict)
 
     @property
     def accounts(self) -> tuple[str, ...]:
@@ -237,7 +234,7 @@ class Queries:
         """Return the orders that ended today, and the end."""
         rows: Frames = []
         for order in self._venue.orders():
-            at = self._venue.ended_at.get(order.broker_order_id, order.submitted_at)
+            at = self._host.broker.changed_at(order.broker_order_id) or order.submitted_at
             if order.status.is_final and at.astimezone(NEW_YORK).date() == self._venue.today():
                 request = self._host.request(order.broker_order_id)
                 rows.append(self.writer.completed(order, request, at))
