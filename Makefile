@@ -70,8 +70,8 @@ test: $(STAMP) ## Run every test
 
 .PHONY: test-legacy
 test-legacy: $(LEGACY)/.installed ## Run the tests of the adapters on ib_insync and longport
-	@$(LEGACY)/bin/python -m pytest --numprocesses 2 quant-platform-kit/tests/simulators tests/test_wires.py \
-	  -k 'not schwab'
+	@$(LEGACY)/bin/python -m pytest --numprocesses 2 -k 'not schwab' tests/test_wires.py \
+	  quant-platform-kit/tests/simulators/ibkr quant-platform-kit/tests/simulators/longbridge
 
 .PHONY: lint
 lint: $(STAMP) ## Check style and formatting

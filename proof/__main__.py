@@ -132,9 +132,8 @@ def _kills(asked: argparse.Namespace) -> Found:
 
 def _wires(asked: argparse.Namespace) -> Found:
     tried = wires(long=asked.long)
-    return Found(
-        list(_wire_matrix.lines(tried)), _wire_matrix.broken(tried), _wire_matrix.table(tried)
-    )
+    table = _wire_matrix.table(tried) if asked.long else []  # a sample would be mostly gaps
+    return Found(list(_wire_matrix.lines(tried)), _wire_matrix.broken(tried), table)
 
 
 def _seeds(asked: argparse.Namespace) -> int:

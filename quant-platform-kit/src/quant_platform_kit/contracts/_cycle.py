@@ -138,10 +138,11 @@ class CycleReport:
 
     Money in USD. `environment` is what the connected broker says it is; None when the run ended
     before the broker was asked. `account` is masked: reports travel. `verdicts` holds the last
-    risk checks of every leg, in the order of the plan. `evidence_sha256` stands for all evidence
-    up to this run: whoever has it can tell that none was changed or cut off. `outdated` is True
-    when the broker could not be asked after the run's orders: money and positions are those from
-    before.
+    risk checks of every leg, in the order of the plan. `bundle` is the id of the tested combination
+    that the service is made of; empty where it was not built from one. `evidence_sha256` stands for
+    all evidence up to this run: whoever has it can tell that none was changed or cut off.
+    `outdated` is True when the broker could not be asked after the run's orders: money and
+    positions are those from before.
     """
 
     run_key: str
@@ -170,6 +171,7 @@ class CycleReport:
     notes: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     commit: str = ""
+    bundle: str = ""
     evidence_sha256: str = ""
     outdated: bool = False
 

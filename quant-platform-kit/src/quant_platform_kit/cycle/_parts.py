@@ -79,6 +79,7 @@ class Parts:
     strategy_timeout_secs: float = 60.0
     versions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     commit: str = ""
+    bundle: str = ""
     reconciliation_output: Path | None = None
     tolerances: Tolerances = field(default_factory=Tolerances)
 

@@ -75,6 +75,7 @@ def report_run(parts: Parts, progress: Progress, error: Exception | None) -> Cyc
         notes=progress.notes + _notices(parts),
         versions=parts.versions,
         commit=parts.commit,
+        bundle=parts.bundle,
         outdated=error is not None and _sent_since(parts, progress),
     )
     with parts.store.begin() as connection:

@@ -283,9 +283,14 @@ class _Page:
             self._field(Message.SNAPSHOT, ", ".join(read) or self._say(Message.NONE)),
             self._field(Message.VERSIONS, ", ".join(versions) or unknown),
             self._field(Message.COMMIT, report.commit[:_SHORT] or unknown),
+            *self._bundle(),
             self._field(Message.RUN, report.run_key),
             *self._evidence(),
         ]
+
+    def _bundle(self) -> list[str]:
+        # A service on a desk has none.
+        return [self._field(Message.BUNDLE, self._report.bundle)] if self._report.bundle else []
 
     def _evidence(self) -> list[str]:
         # Whole: it is what a reader of this message can later hold the store to.

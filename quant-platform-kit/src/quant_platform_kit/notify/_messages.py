@@ -47,6 +47,7 @@ class Message(Enum):
     # Labels
     FIELD = "{label}: {value}", "{label}：{value}"
     ACCOUNT = "Account", "账户"
+    BUNDLE = "Bundle", "发布包"
     CAPITAL = "Capital base", "资金基数"
     CASH = "Cash", "现金"
     COMMIT = "Commit", "提交"
