@@ -137,7 +137,7 @@ def test_a_location_without_anything_says_so(
         main(["inspect", str(tmp_path / "nowhere")])
 
 
-def test_a_publisher_killed_at_any_step_leaves_a_readable_version_and_can_be_run_again(
+def test_a20_a_publisher_killed_at_any_step_leaves_a_readable_version_and_can_be_run_again(
     tmp_path: Path, arguments: list[str], current: Callable[[Path], SnapshotManifest]
 ) -> None:
     template, built, runs = tmp_path / "template", tmp_path / "built", tmp_path / "runs"

@@ -16,7 +16,14 @@ from typing import Final
 from quant_platform_kit.contracts import decode, digest
 from quant_platform_kit.errors import ContractError, ReasonCode, SettingsError
 
-__all__ = ["Bundle", "Pin", "differences", "read_bundle", "require_installed"]
+__all__ = [
+    "Bundle",
+    "Pin",
+    "differences",
+    "installed_bundle",
+    "read_bundle",
+    "require_installed",
+]
 
 _ID_LENGTH: Final = 12
 _NAMED: Final = 5  # differences that one message lists
@@ -76,6 +83,21 @@ class Bundle:
     def pin(self, package: str) -> Pin | None:
         """Return the pin of a package; None when it has none."""
         return next((pin for pin in self.pins if pin.package == package), None)
+
+
+def installed_bundle(path: Path | None) -> str:
+    """Return the id of the bundle in a file, once it is what is installed; empty without a file.
+
+    Raises
+    ------
+    SettingsError
+        ``BUNDLE_UNREADABLE`` or ``BUNDLE_MISMATCH``.
+    """
+    if path is None:
+        return ""
+    bundle = read_bundle(path)
+    require_installed(bundle)
+    return bundle.id
 
 
 def read_bundle(path: Path) -> Bundle:

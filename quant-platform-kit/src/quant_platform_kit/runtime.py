@@ -23,6 +23,7 @@ from quant_platform_kit.brokers import (
     SimulatedBroker,
     open_market,
 )
+from quant_platform_kit.bundle import installed_bundle
 from quant_platform_kit.contracts import (
     ChainBreak,
     CycleReport,
@@ -247,10 +248,12 @@ def open_runtime(settings: Settings) -> Runtime:
     Raises
     ------
     SettingsError
-        When a setting cannot be used: a market file is unreadable, a configuration does not fit.
+        When a setting cannot be used: a market file is unreadable, a configuration does not fit;
+        or when something else is installed than the bundle names.
     RefuseRun
         When the profile is unknown or not allowed in the mode.
     """
+    bundle = installed_bundle(settings.bundle_path)
     catalog = load_catalog(settings.strategies_dir)
     sleeves = _sleeves(settings, catalog)
     limits = load_limits(settings.risk_limits_path, [sleeve.profile for sleeve in sleeves])
@@ -278,6 +281,7 @@ def open_runtime(settings: Settings) -> Runtime:
         strategy_timeout_secs=settings.strategy_timeout_secs,
         versions=_versions(sleeves),
         commit=settings.commit,
+        bundle=bundle,
         reconciliation_output=settings.reconciliation_output_path,
         tolerances=Tolerances(
             cash_usd=settings.reconcile_cash_usd,

@@ -381,7 +381,7 @@ FAULTS: dict[str, tuple[Spoil, ReasonCode, str]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_fault_has_its_own_code_and_says_what_to_do(
+def test_a20_each_fault_has_its_own_code_and_says_what_to_do(
     publication: Publication, fault: str
 ) -> None:
     spoil, code, words = FAULTS[fault]

@@ -221,6 +221,7 @@ def test_health_touches_nothing(client: FlaskClient, state: Path) -> None:
             "mode": "paper",
             "version": __version__,
             "commit": "0123abc",
+            "bundle": "",
         },
     )
     assert not state.exists()

@@ -13,6 +13,7 @@ then the pointer, which replaces the generation that was read before anything wa
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -39,6 +40,14 @@ from us_equity_snapshot_pipelines._release import Release, identity, release, sh
 
 LEAST_KEPT: Final = 2
 """The current version, and one that a reader may just be fetching, are always kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A version that lies in a store, proved to be whole: its manifest, and what points at it."""
+
+    manifest: SnapshotManifest
+    pointer: SnapshotPointer
 
 
 def publish(
@@ -80,15 +89,15 @@ def publish_release(
     """
     seen = read_pointer(store)
     _require_not_older(seen, made.manifest, store)
-    pointer = store_version(store, made)
-    move_pointer(store, pointer, seen)
+    stored = store_version(store, made)
+    move_pointer(store, stored.pointer, seen)
     if keep is not None:
         prune(store, keep)
-    return fetch_version(store, pointer).manifest
+    return stored.manifest
 
 
-def store_version(store: ObjectStore, made: Release) -> SnapshotPointer:
-    """Store a version without making it current; return the pointer to it.
+def store_version(store: ObjectStore, made: Release) -> Stored:
+    """Store a version without making it current, and read it back.
 
     Raises
     ------
@@ -108,9 +117,7 @@ def store_version(store: ObjectStore, made: Release) -> SnapshotPointer:
         stored = store.read(made.manifest_file)
     if stored is None:
         raise _not_ours(store.where(version), f"{MANIFEST_FILE} was removed as it was written")
-    pointer = SnapshotPointer(version, sha256(stored.data))
-    _prove_ours(store, made, pointer)
-    return pointer
+    return _prove_ours(store, made, SnapshotPointer(version, sha256(stored.data)))
 
 
 def move_pointer(
@@ -243,7 +250,7 @@ def _place(store: ObjectStore, name: str, data: bytes) -> bytes:
     return data if found is None else found.data
 
 
-def _prove_ours(store: ObjectStore, made: Release, pointer: SnapshotPointer) -> None:
+def _prove_ours(store: ObjectStore, made: Release, pointer: SnapshotPointer) -> Stored:
     """Read the stored version back, whole, before anything points at it."""
     where = store.where(pointer.version)
     try:
@@ -256,6 +263,7 @@ def _prove_ours(store: ObjectStore, made: Release, pointer: SnapshotPointer) -> 
         raise _not_ours(where, f"{MANIFEST_FILE} says something else")
     if publication.found[SNAPSHOT_FILE] != made.manifest.snapshot_sha256:
         raise _not_ours(where, f"{SNAPSHOT_FILE} holds something else")
+    return Stored(publication.manifest, pointer)
 
 
 def _not_ours(where: str, what: str) -> InputError:

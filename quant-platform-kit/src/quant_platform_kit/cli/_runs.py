@@ -90,6 +90,7 @@ def _facts(report: CycleReport) -> Table:
         "snapshot": "; ".join(f"{ref.as_of}, {ref.sha256[:_HASH]}" for ref in report.snapshots),
         "versions": ", ".join(f"{name} {v}" for name, v in sorted(report.versions.items())),
         "commit": report.commit[:_HASH],
+        "bundle": report.bundle,
         "evidence": report.evidence_sha256,
     }
     grid = Table.grid(padding=(0, 2))

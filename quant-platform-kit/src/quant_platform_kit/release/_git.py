@@ -49,7 +49,8 @@ class Repository:
 
     def url(self, remote: str) -> str:
         """Return the address of a remote."""
-        return self._git("remote", "get-url", remote)
+        # Not `remote get-url`: it answers what this machine puts in its place.
+        return self._git("config", "--get", f"remote.{remote}.url")
 
     def remote_tags(self, remote: str) -> dict[str, str]:
         """Return the commit of each tag that a remote has; none where there is no such remote."""

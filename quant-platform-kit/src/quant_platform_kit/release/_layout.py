@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
-from quant_platform_kit.errors import ReasonCode, ReleaseRefused
+from quant_platform_kit.errors import ReleaseRefused
 from quant_platform_kit.release._version import Version
 
 FILE: Final = "release.toml"

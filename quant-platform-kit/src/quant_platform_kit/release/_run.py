@@ -60,7 +60,7 @@ def call(
 def environment(also: Mapping[str, str]) -> dict[str, str]:
     """Return our own variables and those of `also`; git asks nobody for a password."""
     kept = {name: value for name, value in os.environ.items() if name not in _POINTERS}
-    return kept | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8"} | also
+    return kept | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8", **also}
 
 
 def last_words(done: subprocess.CompletedProcess[str]) -> str:

@@ -16,6 +16,7 @@ from flask import Blueprint, Flask, Response, current_app, request
 from werkzeug.exceptions import InternalServerError
 
 from quant_platform_kit import __version__
+from quant_platform_kit.bundle import installed_bundle
 from quant_platform_kit.contracts import CycleReport, CycleRequest, Outcome, canonical, decode
 from quant_platform_kit.errors import (
     ContractError,
@@ -47,14 +48,16 @@ def create_app(platform: str, environ: Mapping[str, str] | None = None) -> Flask
     Raises
     ------
     SettingsError
-        When a setting is unknown, unreadable or missing: the process must not start.
+        When a setting is unknown, unreadable or missing, or something else is installed than the
+        bundle names: the process must not start.
     TransientError
         When a secret cannot be had now: nor must it then.
     """
     settings = load_settings(platform, environ)
+    bundle = installed_bundle(settings.bundle_path)
     configure_logging()
     app = Flask(__name__)
-    app.extensions[_EXTENSION] = _LazyRuntime(settings)
+    app.extensions[_EXTENSION] = _LazyRuntime(settings, bundle)
     app.register_blueprint(_routes)
     app.register_error_handler(PlatformError, _refusal)
     app.register_error_handler(InternalServerError, _defect)
@@ -64,8 +67,9 @@ def create_app(platform: str, environ: Mapping[str, str] | None = None) -> Flask
 class _LazyRuntime:
     """The runtime, built once, by the first request that needs it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, bundle: str) -> None:
         self.settings = settings
+        self.bundle = bundle
         self._lock = threading.Lock()
         self._runtime: Runtime | None = None
 
@@ -95,7 +99,8 @@ def run() -> Response:
 @_routes.get("/health")
 def health() -> Response:
     """Tell that the process serves; touches nothing."""
-    settings = _lazy().settings
+    lazy = _lazy()
+    settings = lazy.settings
     return _answer(
         {
             "status": "ok",
@@ -104,6 +109,7 @@ def health() -> Response:
             "mode": settings.execution_mode,
             "version": __version__,
             "commit": settings.commit,
+            "bundle": lazy.bundle,
         },
         HTTPStatus.OK,
     )

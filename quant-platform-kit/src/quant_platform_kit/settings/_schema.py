@@ -46,6 +46,7 @@ class Settings:
     fill_deadline_secs: float
     strategy_timeout_secs: float
     commit: str
+    bundle_path: Path | None
     broker: str
     login: Mapping[str, Any]
     simulator_control: int | None
@@ -228,6 +229,13 @@ VARIABLES: Final = (
     ),
     Variable(
         "QPK_COMMIT", "commit", read.text, "", "Commit of the deployed image, for heartbeats."
+    ),
+    Variable(
+        "QPK_BUNDLE_PATH",
+        "bundle_path",
+        read.optional_path,
+        "",
+        "The bundle of the image (bundle.json): where it is not what is installed, no start.",
     ),
     Variable(
         "QPK_BROKER",

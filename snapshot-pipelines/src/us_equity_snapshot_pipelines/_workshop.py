@@ -1,0 +1,86 @@
+"""Everything that building needs, opened once: profile, prices and universe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Self
+
+import us_equity_snapshot_pipelines as package
+from quant_platform_kit.contracts import Adjustment
+from quant_platform_kit.errors import InputError
+from quant_platform_kit.inputs import ObjectStore, Publication
+from quant_platform_kit.market import Clock, ExchangeCalendar, SystemClock, xnys
+from quant_platform_kit.strategy import Strategy, load_catalog
+from us_equity_snapshot_pipelines._build import build_rows, lay_out
+from us_equity_snapshot_pipelines._prices import PriceHistory, read_prices
+from us_equity_snapshot_pipelines._publish import read_version, versions
+from us_equity_snapshot_pipelines._ranking import choose
+from us_equity_snapshot_pipelines._recipe import Recipe
+from us_equity_snapshot_pipelines._release import Release, release
+from us_equity_snapshot_pipelines._universe import Universe, read_universe
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """A profile under its configuration, and what its snapshots are made of."""
+
+    strategy: Strategy
+    recipe: Recipe
+    prices: PriceHistory
+    universe: Universe
+    calendar: ExchangeCalendar
+    clock: Clock
+
+    @classmethod
+    def open(
+        cls,
+        profile: str,
+        *,
+        config: Path | None,
+        prices: str,
+        adjustment: Adjustment,
+        universe: Path | None,
+        min_close_usd: float | None = None,
+        clock: Clock | None = None,
+    ) -> Self:
+        """Read everything; without a universe file, every stock of the profile is a candidate."""
+        strategy = load_catalog().strategy(profile, config)
+        recipe = Recipe.of(
+            strategy,
+            config_name="default" if config is None else config.stem,
+            min_close_usd=min_close_usd,
+        )
+        known = Universe.of_sectors(dict.fromkeys(recipe.stocks, ""))
+        return cls(
+            strategy=strategy,
+            recipe=recipe,
+            prices=read_prices(prices, adjustment),
+            universe=known if universe is None else read_universe(universe),
+            calendar=xnys(),
+            clock=SystemClock() if clock is None else clock,
+        )
+
+    def make(self, as_of: date, store: ObjectStore) -> Release:
+        """Make the version of `as_of`, compared with the one before it in `store`."""
+        panel = lay_out(self.recipe, self.prices.frames, as_of, as_of)
+        built = build_rows(self.recipe, panel, self.universe, as_of)
+        return release(
+            built,
+            generated_at=self.clock.now(),
+            code_version=package.__version__,
+            choice=choose(self.strategy, built, self.calendar),
+            before=_version_before(store, as_of),
+            findings=self.prices.findings,
+        )
+
+
+def _version_before(store: ObjectStore, as_of: date) -> Publication | None:
+    earlier = [version for version in versions(store) if version < as_of.isoformat()]
+    if not earlier:
+        return None
+    try:
+        return read_version(store, earlier[-1])
+    except InputError:
+        return None  # the page says so; that version's own readers are told what is wrong with it
