@@ -113,6 +113,10 @@ prove-long: $(STAMP) ## The same in depth: every crash, 100,000 random schedules
 mutation: $(STAMP) ## Count the small faults that no test would notice; writes docs/quality.md
 	@$(BIN)/python -m tools.mutate
 
+.PHONY: rehearse
+rehearse: $(STAMP) ## Release and roll back on a copy, with real git, pip and services; takes minutes
+	@$(BIN)/python -m tools.rehearse
+
 .PHONY: docs
 docs: $(STAMP) ## Write the reference pages that are made of the code
 	@$(BIN)/python quant-platform-kit/scripts/generate_reference.py

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import quant_platform_kit
+from quant_platform_kit.bundle import running_python
 from quant_platform_kit.release import Layout, Released, load_layout, release
 
 URL = "https://git.invalid/"
@@ -179,11 +180,11 @@ def wheel(folder: Path, name: str, version: str, text: str = "") -> None:
         made.writestr(f"{info}/RECORD", f"{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n")
 
 
-def make_wheelhouse(folder: Path) -> None:
+def make_wheelhouse(folder: Path, library: str = "") -> None:
     """Fill a folder with what installers would ask an index for."""
     wheel(folder, "tinybuild", "1.0", BACKEND)
     for version in ("1.0", "1.1"):
-        wheel(folder, "tinylib", version)
+        wheel(folder, "tinylib", version, library)
     wheel(folder, "tinysdk", "1.0")
 
 
@@ -245,7 +246,7 @@ def _write_package(desk: Desk, name: str, needs: str) -> None:
 
 
 def _release_toml(desk: Desk) -> str:
-    text = 'python = "3.11"\nconstraints = "constraints.txt"\n'
+    text = f'python = "{running_python()}"\nconstraints = "constraints.txt"\n'
     for role, name in PACKAGES.items():
         repository, folder = (name, ".") if desk.siblings else (".", name)
         address = f"{URL}{name if desk.siblings else 'desk'}.git"

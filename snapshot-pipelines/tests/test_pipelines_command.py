@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from quant_platform_kit.contracts import SnapshotManifest
-from quant_platform_kit.errors import InputError, ReasonCode
-from quant_platform_kit.inputs import SnapshotSource, load_snapshot
+from quant_platform_kit.errors import InputError, ReasonCode, SettingsError
+from quant_platform_kit.inputs import SnapshotSource, load_snapshot, open_store, read_history
 from quant_platform_kit.market import xnys
 from quant_platform_kit.strategy import load_catalog
+from us_equity_snapshot_pipelines import read_version
 from us_equity_snapshot_pipelines._command import app
 
 KILLER = Path(__file__).with_name("killed_at_each_step.py")
@@ -100,6 +101,75 @@ def test_the_command_refuses_in_words_and_publishes_nothing(
 
     assert refusal.value.code is ReasonCode.HISTORY_STALE
     assert not out.exists()
+
+
+@pytest.fixture
+def broker_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let the settings name a simulated broker; return the arguments of a build at its market."""
+    monkeypatch.setenv("STRATEGY_PROFILE", PROFILE)
+    monkeypatch.setenv("QPK_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("QPK_SIMULATED_START", "2013-03-01")
+    (tmp_path / "config.json").write_text(
+        json.dumps({"universe": ["AAPL", "FB"], "benchmark": "IBM", "safe_haven": None})
+    )
+    (tmp_path / "universe.csv").write_text("symbol,sector\nAAPL,Technology\nFB,Media\n")
+    files = [f"--config={tmp_path / 'config.json'}", f"--universe={tmp_path / 'universe.csv'}"]
+    return [PROFILE, *files]
+
+
+def test_the_bars_of_a_platforms_broker_are_a_source(
+    tmp_path: Path, broker_arguments: list[str]
+) -> None:
+    build = ["build", *broker_arguments, "--as-of", "2013-02-28"]
+
+    main([*build, "--prices", "broker", "--platform", "ibkr", "--to", str(tmp_path / "asked")])
+    main([*build, "--prices", "sample", "--to", str(tmp_path / "read")])
+
+    asked, read = (read_version(open_store(tmp_path / name)) for name in ("asked", "read"))
+    assert asked.rows == read.rows
+    # The year and a half before, and not everything that the market has.
+    assert asked.manifest.sources["prices"] != read.manifest.sources["prices"]
+
+
+def test_a_broker_is_asked_for_every_session_that_a_history_needs(
+    tmp_path: Path, broker_arguments: list[str]
+) -> None:
+    span = ["--from", "2012-12-01", "--until", "2013-03-01", "--workers", "1"]
+    history = ["history", *broker_arguments, *span]
+
+    main([*history, "--prices", "broker", "-p", "ibkr", "--to", str(tmp_path / "asked")])
+    main([*history, "--prices", "sample", "--to", str(tmp_path / "read")])
+
+    asked, read = (read_history(open_store(tmp_path / name)) for name in ("asked", "read"))
+    assert asked is not None
+    assert read is not None
+    assert [each.as_of.month for each in asked[0].versions] == [12, 1, 2]
+    for one, other in zip(asked[0].versions, read[0].versions, strict=True):
+        tables = [
+            read_version(open_store(tmp_path / name), each.version).rows
+            for name, each in (("asked", one), ("read", other))
+        ]
+        assert tables[0] == tables[1]
+
+
+def test_a_broker_without_a_platform_is_refused(
+    tmp_path: Path, broker_arguments: list[str]
+) -> None:
+    build = ["build", *broker_arguments, "--as-of", "2013-02-28"]
+
+    with pytest.raises(SettingsError, match="Add --platform"):
+        main([*build, "--prices", "broker", "--to", str(tmp_path / "out")])
+
+
+def test_a_session_that_has_not_closed_has_no_snapshot(
+    tmp_path: Path, broker_arguments: list[str]
+) -> None:
+    build = ["build", *broker_arguments, "--as-of", "2013-03-01", "--to", str(tmp_path / "out")]
+
+    with pytest.raises(InputError, match="IBM ends at 2013-02-28") as refusal:
+        main([*build, "--prices", "broker", "--platform", "ibkr"])
+
+    assert refusal.value.code is ReasonCode.HISTORY_STALE
 
 
 def test_a_version_is_listed_inspected_copied_and_taken_back(

@@ -109,7 +109,8 @@ def test_whatever_answers_for_bars_is_a_source() -> None:
     found = fetch_prices(Broker(), ["NOPE", "AAPL"], 300, date(2013, 3, 1), Adjustment.RAW)
 
     assert list(found.frames) == ["AAPL"]
-    assert found.findings == ("the source has no bar of NOPE",)
+    assert found.findings[0] == "the source has no bar of NOPE"
+    assert found.findings[1] == "AAPL moves by -50% on 2005-02-28, a split, perhaps"
 
 
 # ── What breaks a rule ─────────────────────────────────────────────────────────────────

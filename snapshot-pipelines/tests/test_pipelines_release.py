@@ -68,22 +68,23 @@ def test_the_ranking_is_what_the_profile_would_choose(built: BuiltSnapshot, choi
     lines = list(csv.DictReader(io.StringIO(version.files["ranking.csv"].decode())))
 
     assert [line["rank"] for line in lines] == [str(n) for n in range(1, len(lines) + 1)]
+    scores = [float(line["score"]) for line in lines]
+    assert scores == sorted(scores, reverse=True)
+    assert any(line["weight"] == "0" for line in lines)  # ranked, and not chosen
     # The index had fallen below its average, so half of the capital stays in cash.
     assert sum(Decimal(line["weight"]) for line in lines) == Decimal("0.5")
     assert {line["symbol"] for line in lines} <= {row.symbol for row in built.rows}
 
 
-def test_a_profile_that_tells_its_scores_ranks_what_it_does_not_choose_too(
-    strategy: Strategy, built: BuiltSnapshot, monkeypatch: pytest.MonkeyPatch
+def test_of_a_profile_that_tells_no_scores_what_it_chose_is_listed(
+    strategy: Strategy, built: BuiltSnapshot, choice: Choice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scores = {row.symbol: row.features["mom_12_1"] for row in built.rows}
-    module = sys.modules[strategy.module_name]
-    monkeypatch.setattr(module, "scores", lambda _: scores, raising=False)
+    monkeypatch.delattr(sys.modules[strategy.module_name], "scores")
 
     places = choose(strategy, built, xnys()).places
 
-    assert [place.score for place in places] == sorted(scores.values(), reverse=True)
-    assert any(not place.weight for place in places)
+    assert {place.score for place in places} == {None}
+    assert [place.symbol for place in places] == [p.symbol for p in choice.places if p.weight]
 
 
 def test_a_profile_that_would_not_decide_is_a_warning(

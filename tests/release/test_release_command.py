@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from quant_platform_kit.cli import ExitCode
 from quant_platform_kit.release import Weight, load_layout, pin, plan, status
+from tests.cloud import Cloud
 from tests.desk import Desk, git
 
 Command = Callable[..., "CompletedProcess[str]"]
@@ -73,6 +75,30 @@ def test_a_platform_without_pins_beside_one_with_them_is_a_mismatch(house: Desk)
     assert [each.text for each in found] == ["south without pins, beside north"]
 
 
+def test_status_asks_cloud_run_where_it_is_told_to(
+    house: Desk, qpk: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud = Cloud.make(tmp_path / "cloud")
+    monkeypatch.setenv("PATH", f"{cloud.folder}{os.pathsep}{os.environ['PATH']}")
+    assert "north-hk: it is not deployed yet" in qpk(house, "status", "--live").stdout
+    cloud.add("north-hk")
+    found = qpk(house, "status", "--live")
+    assert found.returncode == ExitCode.RELEASE
+    assert "✕ north-hk: it has no label `commit`" in found.stdout
+    plain = json.loads(qpk(house, "status", "--live", "--json").stdout)
+    assert plain["services"]["north-hk"] == {"commit": "", "bundle": None, "ready": True}
+
+
+def test_status_is_shown_without_an_answer_of_the_remote_and_is_not_ok(
+    house: Desk, qpk: Command
+) -> None:
+    house.git("north", "remote", "set-url", "origin", "../gone.git")
+    found = qpk(house, "status")
+    assert found.returncode == ExitCode.RELEASE
+    assert "✕ mini-kit: origin does not answer" in found.stdout
+    assert "0.1.0" in found.stdout
+
+
 def test_the_plan_of_a_new_kit_moves_strategies_pins_and_then_services(desk: Desk) -> None:
     desk.release_both()
     pin(desk.layout, {})
@@ -87,9 +113,8 @@ def test_the_plan_of_a_new_kit_moves_strategies_pins_and_then_services(desk: Des
     assert "its changelog says nothing about 0.2.0 yet" in steps[0].what
     assert steps[4].commands == ("./release.sh pins --kit 0.2.0 --strategies 0.2.0",)
     services = [step.what for step in steps if step.what.startswith("Deploy")]
-    assert services == [
-        f"Deploy {name}" for name in ("north-hk", "north-sg", "south-hk", "south-sg")
-    ]
+    names = ("north-hk", "north-sg", "south-hk", "south-sg")
+    assert services == [f"Deploy {name}; its variables stay as they are" for name in names]
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,10 @@ from typing import Final
 
 import pytest
 
-from quant_platform_kit.errors import PlatformError, ReasonCode
+from quant_platform_kit.bundle import running_python
+from quant_platform_kit.errors import PlatformError, ReasonCode, ReleaseRefused
 from quant_platform_kit.release import load_layout, pin, release, verify_pins
-from tests.desk import Desk, make_desk, world
+from tests.desk import Desk, make_desk, make_wheelhouse, world
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "release.md"
 
@@ -35,8 +36,8 @@ def mistake(told: str, code: ReasonCode) -> Callable[[Mistake], Mistake]:
     return enter
 
 
-def _kit(desk: Desk, version: str = "0.2.0", **options: str) -> object:
-    return release(desk.layout, "kit", version, **{"reviewed": desk.head("mini-kit"), **options})
+def _kit(desk: Desk, version: str = "0.2.0", reviewed: str = "") -> object:
+    return release(desk.layout, "kit", version, reviewed=reviewed or desk.head("mini-kit"))
 
 
 def _strategies(desk: Desk, version: str = "0.2.0", **needs: str) -> object:
@@ -321,12 +322,19 @@ def _(desk: Desk) -> Act:
     return lambda: _verify(desk)
 
 
-@mistake("A wheel that is not the one whose hash was locked", ReasonCode.RELEASE_TOOL)
+@mistake("What builds a package changed in its lock by hand", ReasonCode.PIN_EDITED)
 def _(desk: Desk) -> Act:
     pin(desk.layout, {})
-    place = desk.layout.platforms[0].path
-    lock = place / "build.lock"
+    lock = desk.folder("north") / "build.lock"
     lock.write_text(re.sub(r"sha256:\w{64}", f"sha256:{'0' * 64}", lock.read_text()))
+    return lambda: _verify(desk)
+
+
+@mistake("A trial with another Python than the services'", ReasonCode.PIN_UNBOOTABLE)
+def _(desk: Desk) -> Act:
+    path = desk.root / "release.toml"
+    _replace(path, f'python = "{running_python()}"', 'python = "3.14"')
+    pin(desk.layout, {})
     return lambda: _verify(desk)
 
 
@@ -410,6 +418,19 @@ def test_a_mistake_is_refused_and_changes_nothing(
     assert refusal.value.code is code, refusal.value.message
     assert re.search(r"[Nn]othing|not start|No commit", refusal.value.message)
     assert desk.refs() == before
+
+
+def test_a_library_that_is_not_the_one_whose_hash_was_locked_is_refused(
+    house: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.release_both()
+    pin(house.layout, {})
+    (tmp_path / "wheels").mkdir()
+    make_wheelhouse(tmp_path / "wheels", library="print('something else')\n")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    with pytest.raises(ReleaseRefused, match="DO NOT MATCH THE HASHES") as refusal:
+        _verify(house)
+    assert refusal.value.code is ReasonCode.RELEASE_TOOL
 
 
 def test_the_runbook_lists_every_mistake() -> None:

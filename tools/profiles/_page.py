@@ -17,6 +17,7 @@ from quant_platform_kit.brokers import CAPABILITIES
 from quant_platform_kit.contracts import (
     ExecutionHints,
     Rollout,
+    SnapshotInput,
     Standing,
     StrategyManifest,
     standing,
@@ -194,10 +195,16 @@ def _inputs(manifest: StrategyManifest) -> Iterator[str]:
         columns = ", ".join(f"`{column}`" for column in published.columns)
         yield (
             f"- A feature snapshot of contract `{published.contract}`, at most "
-            f"{published.max_age_sessions} sessions old, with the columns {columns}."
+            f"{published.max_age_sessions} sessions old{_window(published)}, with the columns "
+            f"{columns}."
         )
     if manifest.reads_portfolio:
         yield "- What the sleeve holds and is worth, at the quotes of the run."
+
+
+def _window(published: SnapshotInput) -> str:
+    sessions = published.execution_window_sessions
+    return "" if sessions is None else f" and acted on within {sessions} of its date"
 
 
 def _managed(manifest: StrategyManifest) -> str:

@@ -82,6 +82,11 @@ CONFIGS = {
         min_adv20_usd=0.0,
     ),
 }
+SCORES: Mapping[str, Callable[[StrategyContext], dict[str, float]]] = {
+    "mega_cap_leader_rotation": mega_cap_leader_rotation.scores,
+    "qqq_tech_enhancement": qqq_tech_enhancement.scores,
+    "russell_1000_multi_factor_defensive": russell_1000_multi_factor_defensive.scores,
+}
 EQUITY_USD = Decimal(20_000)  # in a defence it pays for three positions of 3,000, not for four
 FIRST, LAST = date(2008, 1, 31), date(2022, 11, 30)
 
@@ -112,13 +117,13 @@ def prices() -> Prices:
 
 
 @pytest.fixture(scope="module")
-def decide_on(
+def context_on(
     strategies: Mapping[str, Strategy],
     calendar: ExchangeCalendar,
     context_of: Callable[..., StrategyContext],
     snapshot_of: Callable[..., FeatureSnapshot],
-) -> Decide:
-    """Decide as of the snapshot's rows, by default on the session after."""
+) -> Callable[..., StrategyContext]:
+    """Make what a profile is asked about a snapshot's rows, by default on the session after."""
 
     def make(
         profile: str,
@@ -127,20 +132,30 @@ def decide_on(
         *,
         session: date | None = None,
         held: Sequence[str] = (),
-    ) -> Decision:
-        strategy = strategies[profile]
+    ) -> StrategyContext:
         sleeve = SleeveView(
             quantities=dict.fromkeys(held, Decimal(1)),
             values_usd=dict.fromkeys(held, Decimal(1000)),
             equity_usd=EQUITY_USD,
         )
-        context = context_of(
-            strategy.config,
+        return context_of(
+            strategies[profile].config,
             session or calendar.next(as_of),
             snapshot=snapshot_of(profile, rows, as_of),
             sleeve=sleeve,
         )
-        decision = strategy.decide(context)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def decide_on(
+    strategies: Mapping[str, Strategy], context_on: Callable[..., StrategyContext]
+) -> Decide:
+    """Decide on such a context."""
+
+    def make(profile: str, *given: object, **named: object) -> Decision:
+        decision = strategies[profile].decide(context_on(profile, *given, **named))
         assert isinstance(decision, Decision)
         return decision
 
@@ -176,6 +191,41 @@ def test_a_profile_decides_as_recorded(
 
 def month_ends(calendar: ExchangeCalendar) -> list[date]:
     return [d for d in calendar.sessions(FIRST, LAST) if calendar.is_last_session_of_month(d)]
+
+
+# ── Scores ─────────────────────────────────────────────────────────────────────────────
+
+
+@each_profile
+def test_what_a_profile_chooses_has_its_best_scores(
+    strategies: Mapping[str, Strategy],
+    prices: Prices,
+    calendar: ExchangeCalendar,
+    context_on: Callable[..., StrategyContext],
+    profile: str,
+) -> None:
+    for as_of in month_ends(calendar)[::12]:
+        rows = build_snapshot(strategies[profile], prices, SECTORS, as_of).rows
+        context = context_on(profile, rows, as_of)
+        scores = SCORES[profile](context)
+        decision = strategies[profile].decide(context)
+        assert isinstance(decision, Decision)
+        chosen = [t.symbol for t in decision.targets if t.symbol != "BOXX"]
+
+        assert list(scores.values()) == sorted(scores.values(), reverse=True)
+        assert chosen[:1] == list(scores)[: len(chosen[:1])]
+        assert [symbol for symbol in scores if symbol in chosen] == chosen
+
+
+@each_profile
+def test_nothing_is_scored_where_a_profile_is_blocked(
+    context_on: Callable[..., StrategyContext], profile: str
+) -> None:
+    row = FeatureRow("AAPL", "Information Technology", {})
+
+    assert SCORES[profile](context_on(profile, [row], LAST)) == {}
+    stale = context_on(profile, [row], FIRST, session=LAST)
+    assert SCORES[profile](stale) == {}
 
 
 # ── What a snapshot may depend on ──────────────────────────────────────────────────────

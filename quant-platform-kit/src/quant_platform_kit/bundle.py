@@ -7,6 +7,7 @@ it serves, and its reports carry the bundle's id. Two services with one id run t
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
@@ -21,8 +22,10 @@ __all__ = [
     "Pin",
     "differences",
     "installed_bundle",
+    "parse_bundle",
     "read_bundle",
     "require_installed",
+    "running_python",
 ]
 
 _ID_LENGTH: Final = 12
@@ -62,8 +65,8 @@ class Bundle:
         Our packages, in the order in which they are released.
     libraries : mapping of str to str
         Version of every other package, the broker's SDK among them.
-    lock_sha256 : str
-        Of the file that holds the hashes of their wheels.
+    lock_sha256, build_lock_sha256 : str
+        Of the files that hold the hashes of their wheels, and of what our packages are built with.
     config_sha256 : str
         Of the platform's rollout list.
     """
@@ -73,6 +76,7 @@ class Bundle:
     pins: tuple[Pin, ...]
     libraries: Mapping[str, str]
     lock_sha256: str
+    build_lock_sha256: str
     config_sha256: str
 
     @property
@@ -109,15 +113,33 @@ def read_bundle(path: Path) -> Bundle:
         ``BUNDLE_UNREADABLE``.
     """
     try:
-        return decode(Bundle, json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, ContractError) as error:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        raise SettingsError(
-            f"The bundle {path} cannot be read: {why}. What this service is made of is not known, "
-            "so it does not start. Write it again with `qpk release pins`, and build the image "
-            "again.",
-            code=ReasonCode.BUNDLE_UNREADABLE,
-        ) from error
+        raise _unreadable(str(path), why) from error
+    return parse_bundle(text, str(path))
+
+
+def parse_bundle(text: str, where: str) -> Bundle:
+    """Read a bundle's text; an error says `where` it lies.
+
+    Raises
+    ------
+    SettingsError
+        ``BUNDLE_UNREADABLE``.
+    """
+    try:
+        return decode(Bundle, json.loads(text))
+    except (ValueError, ContractError) as error:
+        raise _unreadable(where, error) from error
+
+
+def _unreadable(where: str, why: object) -> SettingsError:
+    return SettingsError(
+        f"The bundle {where} cannot be read: {why}. What a service is made of is not known, and "
+        "none starts from it. Write it again with `qpk release pins`, and build the image again.",
+        code=ReasonCode.BUNDLE_UNREADABLE,
+    )
 
 
 def require_installed(bundle: Bundle) -> None:
@@ -142,6 +164,8 @@ def require_installed(bundle: Bundle) -> None:
 
 def differences(bundle: Bundle) -> Iterator[str]:
     """Tell in words what is installed otherwise than `bundle` says."""
+    if running_python() != bundle.python:
+        yield f"Python is {running_python()} and not {bundle.python}"
     for pin in bundle.pins:
         installed = _installed(pin.package)
         yield from _version_differs(pin.package, pin.version, installed)
@@ -149,6 +173,11 @@ def differences(bundle: Bundle) -> Iterator[str]:
             yield from _commit_differs(pin, _commit(installed))
     for name, version in bundle.libraries.items():
         yield from _version_differs(name, version, _installed(name))
+
+
+def running_python() -> str:
+    """Return the minor version of Python that runs this."""
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def _version_differs(name: str, version: str, installed: Distribution | None) -> Iterator[str]:

@@ -434,6 +434,11 @@ REFUSALS: list[Refusal] = [
     (SnapshotInput, {"columns": ("a", "a")}, "columns"),
     (SnapshotInput, {"max_age_sessions": -1}, "max_age_sessions"),
     *[
+        (SnapshotInput, {"max_age_sessions": 2, field: sessions}, field)
+        for field in ("execution_window_sessions",)
+        for sessions in (0, 3)
+    ],
+    *[
         (SnapshotManifest, {f: " "}, f)
         for f in ("contract", "profile", "version", "snapshot_file", "code_version")
     ],

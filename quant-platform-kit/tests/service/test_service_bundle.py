@@ -11,12 +11,20 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from quant_platform_kit.bundle import Bundle, Pin, differences
+from quant_platform_kit.bundle import Bundle, Pin, differences, running_python
 from quant_platform_kit.contracts import encode
 from quant_platform_kit.errors import ReasonCode, SettingsError
 
 App = Callable[..., Flask]
-INSTALLED = Bundle("ibkr", "3.11", (), {"flask": version("flask")}, "0" * 64, "1" * 64)
+INSTALLED = Bundle(
+    platform="ibkr",
+    python=running_python(),
+    pins=(),
+    libraries={"flask": version("flask")},
+    lock_sha256="0" * 64,
+    build_lock_sha256="1" * 64,
+    config_sha256="2" * 64,
+)
 
 
 @pytest.fixture
@@ -73,8 +81,10 @@ def test_a_bundle_that_is_not_there_stops_the_start(make_app: App, tmp_path: Pat
 def test_every_difference_is_named_and_none_where_there_is_none() -> None:
     assert list(differences(INSTALLED)) == []
     assert len(list(differences(replace(INSTALLED, libraries={"a": "1", "b": "2"})))) == 2
+    (found,) = differences(replace(INSTALLED, python="2.7"))
+    assert found == f"Python is {running_python()} and not 2.7"
 
 
 def test_the_id_of_a_bundle_stands_for_all_of_it() -> None:
-    other = replace(INSTALLED, config_sha256="2" * 64)
+    other = replace(INSTALLED, config_sha256="3" * 64)
     assert (len(INSTALLED.id), INSTALLED.id == other.id) == (12, False)

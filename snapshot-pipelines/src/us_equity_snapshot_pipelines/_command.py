@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quant_platform_kit.contracts import Adjustment, canonical
+from quant_platform_kit.settings import Platform
 
 if TYPE_CHECKING:
     from quant_platform_kit.contracts import SnapshotManifest
@@ -42,11 +43,16 @@ Config = Annotated[
 Prices = Annotated[
     str,
     typer.Option(
-        metavar="FOLDER", help="CSV or Parquet files of prices; or `sample`, the kit's own bars."
+        metavar="FOLDER",
+        help="CSV or Parquet files of prices; or `sample`, `broker` or `yfinance`.",
     ),
 ]
 AdjustmentOption = Annotated[
-    Adjustment, typer.Option(help="What the prices have been adjusted for.")
+    Adjustment, typer.Option(help="What the prices have been adjusted for, or are to be.")
+]
+PlatformOption = Annotated[
+    Platform | None,
+    typer.Option("--platform", "-p", help="Whose broker `--prices broker` asks."),
 ]
 UniverseOption = Annotated[
     Path | None,
@@ -75,6 +81,7 @@ def build(  # noqa: PLR0913 (each is an option)
     config: Config = None,
     universe: UniverseOption = None,
     adjustment: AdjustmentOption = Adjustment.TOTAL_RETURN,
+    platform: PlatformOption = None,
     min_close_usd: Floor = None,
     keep: Keep = None,
     as_json: Json = False,
@@ -82,14 +89,16 @@ def build(  # noqa: PLR0913 (each is an option)
     """Build the snapshot of one session and make it the current version of a location."""
     from quant_platform_kit.inputs import open_store
     from us_equity_snapshot_pipelines._publish import publish_release
+    from us_equity_snapshot_pipelines._sources import PriceSource
     from us_equity_snapshot_pipelines._workshop import Workshop
 
     workshop = Workshop.open(
         profile,
         config=config,
-        prices=prices,
-        adjustment=adjustment,
+        prices=PriceSource(prices, adjustment, platform),
         universe=universe,
+        first=as_of,
+        last=as_of,
         min_close_usd=min_close_usd,
     )
     store = open_store(to)
@@ -112,6 +121,7 @@ def history(  # noqa: PLR0913 (each is an option)
     config: Config = None,
     universe: UniverseOption = None,
     adjustment: AdjustmentOption = Adjustment.TOTAL_RETURN,
+    platform: PlatformOption = None,
     min_close_usd: Floor = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; one per processor when left out.")
@@ -127,15 +137,17 @@ def history(  # noqa: PLR0913 (each is an option)
 
     from quant_platform_kit.market import xnys
     from us_equity_snapshot_pipelines._history import build_history, month_ends
+    from us_equity_snapshot_pipelines._sources import PriceSource
     from us_equity_snapshot_pipelines._workers import open_workers
     from us_equity_snapshot_pipelines._workshop import Workshop
 
     workshop = Workshop.open(
         profile,
         config=config,
-        prices=prices,
-        adjustment=adjustment,
+        prices=PriceSource(prices, adjustment, platform),
         universe=universe,
+        first=first,
+        last=until,
         min_close_usd=min_close_usd,
     )
     days = month_ends(xnys(), first, until)

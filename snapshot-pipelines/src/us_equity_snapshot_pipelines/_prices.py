@@ -13,6 +13,7 @@ from quant_platform_kit.contracts import Adjustment
 from quant_platform_kit.errors import InputError, ReasonCode
 from quant_platform_kit.inputs import BarSource
 from quant_platform_kit.market import BarFrame, load_sample
+from us_equity_snapshot_pipelines._odd_prices import findings_in
 
 SAMPLE: Final = "sample"
 """The name under which the bars that ship with the kit are asked for."""
@@ -79,6 +80,8 @@ def fetch_prices(
 ) -> PriceHistory:
     """Ask a broker, or anything else that answers for daily bars, for a history.
 
+    One answer has one adjustment basis: it is used whole, and never put behind an earlier one.
+
     Parameters
     ----------
     source : BarSource
@@ -92,5 +95,5 @@ def fetch_prices(
     """
     wanted = tuple(sorted(set(symbols)))
     frames = dict(source.daily_bars(wanted, sessions, last_session, adjustment))
-    absent = [symbol for symbol in wanted if symbol not in frames]
-    return PriceHistory(frames, tuple(f"the source has no bar of {symbol}" for symbol in absent))
+    absent = (f"the source has no bar of {symbol}" for symbol in wanted if symbol not in frames)
+    return PriceHistory(frames, (*absent, *findings_in(frames, adjustment)))

@@ -42,8 +42,8 @@ class Place:
 class Choice:
     """A ranking, best first; or why the profile would not decide.
 
-    A profile tells its scores when its module has a function ``scores(context)``; of any other one
-    what it chose is listed, in the order of its targets.
+    A profile tells its scores, best first, when its module has a function ``scores(context)``; of
+    any other one what it chose is listed, in the order of its targets.
     """
 
     places: tuple[Place, ...]
@@ -67,7 +67,8 @@ def choose(strategy: Strategy, built: BuiltSnapshot, calendar: ExchangeCalendar)
     weights = {target.symbol: target.amount for target in decision.targets if target.amount}
     told = _scores(strategy)
     scores = {} if told is None else dict(told(context))
-    order = sorted(scores, key=lambda symbol: (-scores[symbol], symbol))
+    # Between equal scores the profile's own order stands.
+    order = sorted(scores, key=lambda symbol: -scores[symbol])
     order += [symbol for symbol in weights if symbol not in scores]
     sectors = {row.symbol: row.sector for row in built.rows}
     return Choice(

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Self
 
 import us_equity_snapshot_pipelines as package
-from quant_platform_kit.contracts import Adjustment
 from quant_platform_kit.errors import InputError
 from quant_platform_kit.inputs import ObjectStore, Publication
 from quant_platform_kit.market import Clock, ExchangeCalendar, SystemClock, xnys
 from quant_platform_kit.strategy import Strategy, load_catalog
 from us_equity_snapshot_pipelines._build import build_rows, lay_out
-from us_equity_snapshot_pipelines._prices import PriceHistory, read_prices
+from us_equity_snapshot_pipelines._prices import PriceHistory
 from us_equity_snapshot_pipelines._publish import read_version, versions
 from us_equity_snapshot_pipelines._ranking import choose
 from us_equity_snapshot_pipelines._recipe import Recipe
 from us_equity_snapshot_pipelines._release import Release, release
+from us_equity_snapshot_pipelines._sources import PriceSource
 from us_equity_snapshot_pipelines._universe import Universe, read_universe
 
 
@@ -39,27 +39,32 @@ class Workshop:
         profile: str,
         *,
         config: Path | None,
-        prices: str,
-        adjustment: Adjustment,
+        prices: PriceSource,
         universe: Path | None,
+        first: date,
+        last: date,
         min_close_usd: float | None = None,
         clock: Clock | None = None,
     ) -> Self:
-        """Read everything; without a universe file, every stock of the profile is a candidate."""
+        """Read everything that snapshots of the sessions from `first` to `last` are made of.
+
+        Without a universe file, every stock of the profile is a candidate, always.
+        """
         strategy = load_catalog().strategy(profile, config)
         recipe = Recipe.of(
             strategy,
             config_name="default" if config is None else config.stem,
             min_close_usd=min_close_usd,
         )
+        calendar, clock = xnys(), SystemClock() if clock is None else clock
         known = Universe.of_sectors(dict.fromkeys(recipe.stocks, ""))
         return cls(
             strategy=strategy,
             recipe=recipe,
-            prices=read_prices(prices, adjustment),
+            prices=prices.read(recipe, calendar, clock, first, last),
             universe=known if universe is None else read_universe(universe),
-            calendar=xnys(),
-            clock=SystemClock() if clock is None else clock,
+            calendar=calendar,
+            clock=clock,
         )
 
     def make(self, as_of: date, store: ObjectStore) -> Release:

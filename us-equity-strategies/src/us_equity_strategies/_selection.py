@@ -1,7 +1,8 @@
 """From a scene to a portfolio: the steps of the profiles that rank the rows of a snapshot.
 
 `score` adds up standardised factors, `rank` orders the names, `pick_by_sector` (or a rule of the
-profile's own) takes the best of them, and `portfolio` weighs what was taken.
+profile's own) takes the best of them, and `portfolio` weighs what was taken. `scores_by_symbol`
+tells the ranking to whoever looks at a snapshot.
 """
 
 from __future__ import annotations
@@ -64,6 +65,11 @@ def rank(*keys: Floats) -> list[int]:
         order = np.lexsort([-key for key in reversed(keys)])
     ranking: list[int] = order.tolist()
     return ranking
+
+
+def scores_by_symbol(names: Names, *keys: Floats) -> dict[str, float]:
+    """Return each name's score, the first of the `keys` that `rank` orders by, best first."""
+    return {names.rows[position].symbol: float(keys[0][position]) for position in rank(*keys)}
 
 
 def pick_by_sector(

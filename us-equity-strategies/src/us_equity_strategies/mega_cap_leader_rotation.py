@@ -44,6 +44,7 @@ from us_equity_strategies._cross_section import (
     Band,
     Bonus,
     Count,
+    Floats,
     Floor,
     LiquidConfig,
     Names,
@@ -52,9 +53,9 @@ from us_equity_strategies._cross_section import (
 )
 from us_equity_strategies._dollars import Usd
 from us_equity_strategies._inputs import read_sleeve
-from us_equity_strategies._selection import portfolio, rank, score
+from us_equity_strategies._selection import portfolio, rank, score, scores_by_symbol
 
-__all__ = ["Config", "FactorWeights", "decide", "manifest"]
+__all__ = ["Config", "FactorWeights", "decide", "manifest", "scores"]
 
 _PROFILE: Final = "mega_cap_leader_rotation"
 _ADMISSION: Final = ("close", "adv20_usd", "history_days")
@@ -173,8 +174,19 @@ def decide(context: StrategyContext) -> Decision:
     if isinstance(scene, Decision):
         return scene
     places = _places(sleeve.equity_usd, scene.exposure, config)
-    chosen = _pick(_ranking(scene.names, config), scene.names, places, config)
+    chosen = _pick(rank(*_keys(scene.names, config)), scene.names, places, config)
     return portfolio(chosen, scene, context, {"places": f"{places} of {config.holdings}"})
+
+
+def scores(context: StrategyContext) -> dict[str, float]:
+    """Return the score of every eligible company, best first; none where there is no ranking."""
+    snapshot = read_ranked_snapshot(context)
+    if isinstance(snapshot, Decision):
+        return {}
+    scene = read_scene(snapshot, context, _FEATURES)
+    if isinstance(scene, Decision):
+        return {}
+    return scores_by_symbol(scene.names, *_keys(scene.names, context.config))
 
 
 def _places(equity_usd: Decimal, exposure: Decimal, config: Config) -> int:
@@ -187,15 +199,16 @@ def _places(equity_usd: Decimal, exposure: Decimal, config: Config) -> int:
     return min(config.holdings, int(exposure * equity_usd / least_usd))
 
 
-def _ranking(names: Names, config: Config) -> list[int]:
+def _keys(names: Names, config: Config) -> tuple[Floats, ...]:
+    """Return what companies are ordered by: their scores, and what decides between equal ones."""
     features = names.features
-    scores = score(
+    total = score(
         names,
         {**features, "maxdd_126": np.abs(features["maxdd_126"])},
         config.factors,
         hold_bonus=config.hold_bonus,
     )
-    return rank(scores, features["mom_12_1"], features["mom_6m"])
+    return total, features["mom_12_1"], features["mom_6m"]
 
 
 def _pick(ranking: Sequence[int], names: Names, places: int, config: Config) -> tuple[str, ...]:

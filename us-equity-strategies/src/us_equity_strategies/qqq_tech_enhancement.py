@@ -50,9 +50,15 @@ from us_equity_strategies._cross_section import (
     read_ranked_snapshot,
     read_scene,
 )
-from us_equity_strategies._selection import pick_by_sector, portfolio, rank, score
+from us_equity_strategies._selection import (
+    pick_by_sector,
+    portfolio,
+    rank,
+    score,
+    scores_by_symbol,
+)
 
-__all__ = ["Config", "FactorWeights", "decide", "factors", "manifest"]
+__all__ = ["Config", "FactorWeights", "decide", "factors", "manifest", "scores"]
 
 _PROFILE: Final = "qqq_tech_enhancement"
 _ADMISSION: Final = ("close", "adv20_usd", "history_days")
@@ -180,7 +186,7 @@ def decide(context: StrategyContext) -> Decision:
     scene = read_scene(snapshot, context, _FEATURES, of_benchmark=_OF_BENCHMARK)
     if isinstance(scene, Decision):
         return scene
-    ranking = _ranking(scene, config)
+    ranking = rank(*_keys(scene, config))
     chosen = pick_by_sector(ranking, scene, holdings=config.holdings, sector_cap=config.sector_cap)
     return portfolio(chosen, scene, context)
 
@@ -217,7 +223,22 @@ def factors(names: Names, benchmark: Mapping[str, float]) -> dict[str, Floats]:
     }
 
 
-def _ranking(scene: Scene, config: Config) -> list[int]:
+def scores(context: StrategyContext) -> dict[str, float]:
+    """Return the score of every eligible stock, best first, also outside the execution window.
+
+    None where `decide` is BLOCKED.
+    """
+    snapshot = read_ranked_snapshot(context)
+    if isinstance(snapshot, Decision):
+        return {}
+    scene = read_scene(snapshot, context, _FEATURES, of_benchmark=_OF_BENCHMARK)
+    if isinstance(scene, Decision):
+        return {}
+    return scores_by_symbol(scene.names, *_keys(scene, context.config))
+
+
+def _keys(scene: Scene, config: Config) -> tuple[Floats, ...]:
+    """Return what stocks are ordered by: their scores, and what decides between equal ones."""
     values = factors(scene.names, scene.benchmark)
-    scores = score(scene.names, values, config.factors, hold_bonus=config.hold_bonus)
-    return rank(scores, values["excess_12_1"], values["trend"])
+    total = score(scene.names, values, config.factors, hold_bonus=config.hold_bonus)
+    return total, values["excess_12_1"], values["trend"]

@@ -36,13 +36,21 @@ from us_equity_strategies._cross_section import (
     Bonus,
     Count,
     CrossSectionConfig,
+    Floats,
     Names,
+    Scene,
     read_ranked_snapshot,
     read_scene,
 )
-from us_equity_strategies._selection import pick_by_sector, portfolio, rank, score
+from us_equity_strategies._selection import (
+    pick_by_sector,
+    portfolio,
+    rank,
+    score,
+    scores_by_symbol,
+)
 
-__all__ = ["Config", "FactorWeights", "decide", "manifest"]
+__all__ = ["Config", "FactorWeights", "decide", "manifest", "scores"]
 
 _PROFILE: Final = "russell_1000_multi_factor_defensive"
 _FEATURES: Final = ("mom_6_1", "mom_12_1", "sma200_gap", "vol_63", "maxdd_126")
@@ -130,24 +138,37 @@ def decide(context: StrategyContext) -> Decision:
     - ``UNMANAGED_TARGET`` when a stock outside the universe would be bought.
     """
     config: Config = context.config
-    snapshot = read_ranked_snapshot(context)
-    if isinstance(snapshot, Decision):
-        return snapshot
-    scene = read_scene(snapshot, context, _FEATURES)
+    scene = _read(context)
     if isinstance(scene, Decision):
         return scene
-    ranking = _ranking(scene.names, config)
+    ranking = rank(*_keys(scene.names, config))
     chosen = pick_by_sector(ranking, scene, holdings=config.holdings, sector_cap=config.sector_cap)
     return portfolio(chosen, scene, context)
 
 
-def _ranking(names: Names, config: Config) -> list[int]:
+def scores(context: StrategyContext) -> dict[str, float]:
+    """Return the score of every eligible stock, best first; none where `decide` is BLOCKED."""
+    scene = _read(context)
+    if isinstance(scene, Decision):
+        return {}
+    return scores_by_symbol(scene.names, *_keys(scene.names, context.config))
+
+
+def _read(context: StrategyContext) -> Scene | Decision:
+    snapshot = read_ranked_snapshot(context)
+    if isinstance(snapshot, Decision):
+        return snapshot
+    return read_scene(snapshot, context, _FEATURES)
+
+
+def _keys(names: Names, config: Config) -> tuple[Floats, ...]:
+    """Return what stocks are ordered by: their scores, and what decides between equal ones."""
     features = names.features
-    scores = score(
+    total = score(
         names,
         {**features, "maxdd_126": np.abs(features["maxdd_126"])},
         config.factors,
         hold_bonus=config.hold_bonus,
         within_sectors=True,
     )
-    return rank(scores, features["mom_12_1"], features["mom_6_1"])
+    return total, features["mom_12_1"], features["mom_6_1"]

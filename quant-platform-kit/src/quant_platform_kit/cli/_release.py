@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from quant_platform_kit.bundle import Bundle
-    from quant_platform_kit.release import Layout, PackageStatus, Released, Status
+    from quant_platform_kit.release import Deployed, Layout, PackageStatus, Released, Status
 
 _DASH = "–"
 _HASH = 7
@@ -49,16 +49,33 @@ def register(app: typer.Typer) -> None:
 
 
 @group.command()
-def status(*, root: _Root = _HERE, as_json: JsonOption = False) -> None:
+def status(
+    *,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask Cloud Run, too, what each service runs.")
+    ] = False,
+    root: _Root = _HERE,
+    as_json: JsonOption = False,
+) -> None:
     """Show each package's version and tag, each platform's pins, and what does not match."""
     from quant_platform_kit import release
 
-    found = release.status(_layout(root))
+    layout = _layout(root)
+    found = release.status(layout)
+    services = release.deployed(layout) if live else ()
+    findings = [*found.findings, *(finding for each in services for finding in each.findings)]
+    matches = all(finding.weight != "mismatch" for finding in findings)
     if as_json:
-        answer(_plain(found))
+        told = {"matches": matches, "findings": findings}
+        answer({**_plain(found), "services": _plain_services(services), **told})
     else:
         _show(found)
-    raise typer.Exit(ExitCode.OK if found.matches else ExitCode.RELEASE)
+        if live:
+            _show_services(services)
+        for finding in findings:
+            sign = "✕" if finding.weight == "mismatch" else "·"
+            console().print(f"{sign} {finding.place}: {finding.text}", soft_wrap=True)
+    raise typer.Exit(ExitCode.OK if matches else ExitCode.RELEASE)
 
 
 @group.command()
@@ -196,9 +213,33 @@ def _show(found: Status) -> None:
         platforms.add_row(platform.place.name, *pinned, bundle)
     console().print(packages)
     console().print(platforms)
-    for finding in found.findings:
-        sign = "✕" if finding.weight.value == "mismatch" else "·"
-        console().print(f"{sign} {finding.place}: {finding.text}", soft_wrap=True)
+
+
+def _show_services(services: tuple[Deployed, ...]) -> None:
+    rows = table("Services", "service", "platform", "commit", "bundle", "serves")
+    for each in services:
+        service = each.service
+        rows.add_row(
+            each.name,
+            each.place.name,
+            _DASH if service is None else service.commit[:_HASH] or _DASH,
+            _DASH if each.bundle is None else each.bundle.id,
+            "yes" if service is not None and service.is_ready else "no",
+        )
+    console().print(rows)
+
+
+def _plain_services(services: tuple[Deployed, ...]) -> dict[str, object]:
+    return {
+        each.name: None
+        if each.service is None
+        else {
+            "commit": each.service.commit,
+            "bundle": None if each.bundle is None else each.bundle.id,
+            "ready": each.service.is_ready,
+        }
+        for each in services
+    }
 
 
 def _package_row(each: PackageStatus) -> tuple[str, ...]:
@@ -220,7 +261,6 @@ def _pinned(found: Status, bundle: Bundle | None) -> Iterator[str]:
 
 def _plain(found: Status) -> dict[str, object]:
     return {
-        "matches": found.matches,
         "packages": {
             each.package.name: {
                 "version": str(each.version),
@@ -239,5 +279,4 @@ def _plain(found: Status) -> dict[str, object]:
             }
             for each in found.platforms
         },
-        "findings": found.findings,
     }

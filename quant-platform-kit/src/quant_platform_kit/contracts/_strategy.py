@@ -98,20 +98,39 @@ class HistoryInput:
 class SnapshotInput:
     """The published feature file a strategy needs.
 
-    `contract` names the file's schema and version; `max_age_sessions` counts exchange sessions
-    from the snapshot's date to the session that trades on it.
+    Parameters
+    ----------
+    contract : str
+        The file's schema and version.
+    columns : tuple of str
+    max_age_sessions : int
+        Exchange sessions from the snapshot's date to the session that trades on it. Older, and the
+        publication that should have replaced it has failed.
+    execution_window_sessions : int or None
+        Sessions after the snapshot's date on which it may be acted on at all, counted the same
+        way; later, the profile is BLOCKED although the snapshot is not overdue. None sets no
+        window. A profile that would rather HOLD outside of one declares none, and holds.
     """
 
     contract: str
     columns: tuple[str, ...]
     max_age_sessions: int
+    execution_window_sessions: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse an unnamed contract or a negative age."""
+        """Refuse an unnamed contract, a negative age, or a window that never closes or opens."""
         check_text(self, "contract", self.contract)
         check_unique(self, "columns", self.columns)
         if self.max_age_sessions < 0:
             raise refuse(self, "max_age_sessions", self.max_age_sessions, "zero or more sessions")
+        window = self.execution_window_sessions
+        if window is not None and not 1 <= window <= self.max_age_sessions:
+            raise refuse(
+                self,
+                "execution_window_sessions",
+                window,
+                f"1 or more, and at most max_age_sessions = {self.max_age_sessions}",
+            )
 
 
 @dataclass(frozen=True, slots=True)

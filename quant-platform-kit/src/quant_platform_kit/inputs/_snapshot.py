@@ -101,9 +101,9 @@ def load_snapshot(
 
     Pointer, manifest and files are those of one version. The checks, in their order: everything is
     there, everything parses, the declared columns are there, the dates are sessions, none lies
-    after what may be known, the age in sessions is allowed, the manifest describes the files, it
-    is the profile's, its configuration and its contract are the caller's, and every file of the
-    version is byte for byte the one that was published.
+    after what may be known, the age in sessions is allowed and inside the execution window, the
+    manifest describes the files, it is the profile's, its configuration and its contract are the
+    caller's, and every file of the version is byte for byte the one that was published.
 
     Parameters
     ----------

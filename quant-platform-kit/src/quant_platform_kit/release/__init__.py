@@ -5,6 +5,7 @@ Every function looks before it acts, and what it refuses changes nothing. Nothin
 
 from __future__ import annotations
 
+from quant_platform_kit.release._deployed import Deployed, deployed
 from quant_platform_kit.release._layout import Layout, Package, PlatformPlace, load_layout
 from quant_platform_kit.release._pins import pin
 from quant_platform_kit.release._plan import Step, plan
@@ -21,6 +22,7 @@ from quant_platform_kit.release._verify import Verified, verify_pins
 from quant_platform_kit.release._version import Version
 
 __all__ = [
+    "Deployed",
     "Finding",
     "Layout",
     "Package",
@@ -33,6 +35,7 @@ __all__ = [
     "Verified",
     "Version",
     "Weight",
+    "deployed",
     "load_layout",
     "pin",
     "plan",

@@ -15,6 +15,8 @@ from quant_platform_kit.release._run import call, last_words
 
 _NO_TREE: Final = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git's name for an empty folder
 _NOT_THERE: Final = 128
+# A remote that says nothing for half a minute is given up.
+_PATIENT: Final = ("-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=30")
 _DIFFERS: Final = 2
 
 
@@ -37,6 +39,10 @@ class Repository:
         lines = self._git("status", "--porcelain", "--", folder, strip=False).splitlines()
         return [line[3:] for line in lines]
 
+    def edits(self) -> list[str]:
+        """Return the files under version control that are not as they were committed."""
+        return self._git("diff", "--name-only", "HEAD").splitlines()
+
     def tags(self) -> dict[str, str]:
         """Return the commit of each tag."""
         shown = "%(refname:strip=2) %(*objectname) %(objectname)"
@@ -57,7 +63,7 @@ class Repository:
         if not self.has_remote(remote):
             return {}
         tags: dict[str, str] = {}
-        for line in self._git("ls-remote", "--tags", remote).splitlines():
+        for line in self._git(*_PATIENT, "ls-remote", "--tags", remote).splitlines():
             commit, name = line.split()
             # A tag with a message has two lines; the second, peeled one names the commit.
             tags[name.removeprefix("refs/tags/").removesuffix("^{}")] = commit

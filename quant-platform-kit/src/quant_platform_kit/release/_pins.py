@@ -62,7 +62,7 @@ class Chosen:
 def pin(layout: Layout, versions: Mapping[str, str]) -> tuple[Bundle, ...]:
     """Move the pins of every platform to existing tags, and return their bundles.
 
-    Either every file of every platform is written or none.
+    Every file of every platform is made before the first is written: a refusal changes none.
 
     Parameters
     ----------
@@ -138,8 +138,9 @@ def edited(layout: Layout, place: PlatformPlace, bundle: Bundle) -> Iterator[str
         yield f"{ASKED} names other packages"
     elif _text(place.path / PINS) != _pins_text(layout, asked, bundle.pins):
         yield f"{PINS} is not what was written"
-    if _sha256(_text(place.path / LOCK)) != bundle.lock_sha256:
-        yield f"{LOCK} is not what was written"
+    for name, sha256 in ((LOCK, bundle.lock_sha256), (BUILD_LOCK, bundle.build_lock_sha256)):
+        if _sha256(_text(place.path / name)) != sha256:
+            yield f"{name} is not what was written"
     if _sha256(_text(place.path / ROLLOUT)) != bundle.config_sha256:
         yield f"{ROLLOUT} has changed since"
 
@@ -241,6 +242,7 @@ def _made(
         builds |= {*each.source.build_requirements()}
     theirs = [text for text in sorted(runs) if not _is_ours(layout, place, asked, text)]
     lock = _NOTICE + resolve(layout, theirs, _text(place.path / LOCK))
+    build_lock = _NOTICE + resolve(layout, sorted(builds), _text(place.path / BUILD_LOCK))
     pins = tuple(each.pin for each in ours)
     bundle = Bundle(
         platform=place.name,
@@ -248,12 +250,13 @@ def _made(
         pins=pins,
         libraries=locked(lock),
         lock_sha256=_sha256(lock),
+        build_lock_sha256=_sha256(build_lock),
         config_sha256=_sha256(_text(place.path / ROLLOUT)),
     )
     return bundle, {
         PINS: _pins_text(layout, asked, pins),
         LOCK: lock,
-        BUILD_LOCK: _NOTICE + resolve(layout, sorted(builds), _text(place.path / BUILD_LOCK)),
+        BUILD_LOCK: build_lock,
         BUNDLE: json.dumps(encode(bundle), indent=2) + "\n",
     }
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from quant_platform_kit.release._git import Repository
 from quant_platform_kit.release._layout import Layout, PlatformPlace
@@ -57,7 +59,7 @@ def plan(layout: Layout, versions: Mapping[str, str]) -> tuple[Step, ...]:
     targets = _targets(found, versions)
     steps = [step for each in found.packages for step in _of_package(each, targets)]
     steps += _of_pins(layout, found, targets)
-    steps += [step for place in layout.platforms for step in _of_services(place)]
+    steps += [step for place in layout.platforms for step in _of_services(layout, place)]
     return tuple(steps)
 
 
@@ -111,17 +113,18 @@ def _of_pins(layout: Layout, found: Status, targets: Mapping[str, Version]) -> I
     done = all(_has(layout, each, targets) for each in found.platforms) and found.matches
     yield Step("Pin every platform to these tags", (f"./release.sh pins {options}",), done=done)
     yield Step("Build each platform from its pins and start it", ("./release.sh verify-pins",))
-    places: dict[str, list[str]] = {}
+    places: dict[Path, list[str]] = {}
     for place in layout.platforms:
-        places.setdefault(str(place.repository), []).append(place.folder)
+        places.setdefault(place.repository, []).append(place.folder)
     for repository, folders in places.items():
-        clean = not any(Repository(layout.root / repository).changes(folder) for folder in folders)
+        clean = not any(Repository(repository).changes(folder) for folder in folders)
+        git = _git(layout, repository)
         yield Step(
             "Commit the pins, and publish them",
             (
-                shlex.join(["git", "-C", repository, "add", *folders]),
-                shlex.join(["git", "-C", repository, "commit", "-m", "Pins of the platforms"]),
-                shlex.join(["git", "-C", repository, "push"]),
+                f"{git} add {shlex.join(folders)}",
+                f"{git} commit --message 'Pins of the platforms'",
+                f"{git} push",
             ),
             done=done and clean,
         )
@@ -137,18 +140,32 @@ def _has(layout: Layout, each: PlatformStatus, targets: Mapping[str, Version]) -
     )
 
 
-def _of_services(place: PlatformPlace) -> Iterator[Step]:
+def _of_services(layout: Layout, place: PlatformPlace) -> Iterator[Step]:
+    """Return the steps of a platform's services; `IMAGES` is the desk's folder of images."""
     where = ["--region", place.region] if place.region else []
-    source = ["--source", str(place.path)]
-    label = f"--labels=commit=$(git -C {shlex.quote(str(place.repository))} rev-parse HEAD)"
-    for service in place.services:
-        run = ["gcloud", "run"]
+    commit = f"$({_git(layout, place.repository)} rev-parse HEAD)"
+    image = f'"$IMAGES/{place.name}:{commit}"'
+    folder = shlex.quote(os.path.relpath(place.path, layout.root))
+    for number, service in enumerate(place.services):
+        named = shlex.join([service, *where])
+        update = f"gcloud run services update {named} --image {image}"
         yield Step(
-            f"Deploy {service}",
-            (f"{shlex.join([*run, 'deploy', service, *where, *source])} {label}",),
+            f"Deploy {service}; its variables stay as they are",
+            (
+                *((f"gcloud builds submit {folder} --tag {image}",) if number == 0 else ()),
+                f"{update} --update-labels commit={commit} --update-env-vars QPK_COMMIT={commit}",
+            ),
         )
-        shown = ["--format=value(metadata.labels.commit)"]
+    if place.services:
         yield Step(
-            f"See that {service} runs that commit; only then change its live profile",
-            (shlex.join([*run, "services", "describe", service, *where, *shown]),),
+            f"See that {' and '.join(place.services)} serve what is pinned; only then change a "
+            "live profile",
+            ("./release.sh status --live",),
         )
+
+
+def _git(layout: Layout, repository: Path) -> str:
+    """Return how git is called on a repository from the folder of ``release.toml``."""
+    if repository == layout.root:
+        return "git"
+    return f"git -C {shlex.quote(os.path.relpath(repository, layout.root))}"

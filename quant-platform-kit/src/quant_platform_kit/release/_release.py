@@ -188,12 +188,12 @@ def _tested(
         commit = tree.head()
         for command in package.checks:
             tree.check(command)
-        changed = [path for path in tree.changes() if not path.endswith("/")]
+        changed = tree.edits()
     if changed:
         raise ReleaseRefused(
             f"The checks of {package.name} changed files that are under version control: "
-            f"{', '.join(changed[:5])}. Nothing was tagged; what they write belongs into "
-            ".gitignore, or has to be committed.",
+            f"{', '.join(changed[:5])}. What they tested is not what would be tagged, and nothing "
+            "was; correct the check, or commit what it writes.",
             code=ReasonCode.RELEASE_CHECKS,
         )
     return commit

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from quant_platform_kit.bundle import Bundle
-from quant_platform_kit.errors import PlatformError
+from quant_platform_kit.errors import PlatformError, ReasonCode, ReleaseRefused
 from quant_platform_kit.release._git import Repository
 from quant_platform_kit.release._layout import Layout, Package, PlatformPlace
 from quant_platform_kit.release._pins import stored_bundle
@@ -47,12 +47,15 @@ class PackageStatus:
     tags : Tags
     changed : int
         Files of it that are not committed.
+    silence : str
+        Why its remote could not be asked; empty when it answered.
     """
 
     package: Package
     source: Source
     tags: Tags
     changed: int
+    silence: str = ""
 
     @property
     def version(self) -> Version:
@@ -99,35 +102,40 @@ def status(layout: Layout) -> Status:
     Raises
     ------
     ReleaseRefused
-        When a package cannot be read, or a remote does not answer.
+        When a package cannot be read. A remote that does not answer is a finding.
     """
     packages = tuple(_package(package) for package in layout.packages)
     findings = [finding for each in packages for finding in _of_package(each)]
     findings += _of_ranges(packages)
     platforms = []
     for place in layout.platforms:
+        bundle = None
         try:
-            platforms.append(PlatformStatus(place, stored_bundle(place)))
-            findings += _of_platform(layout, platforms[-1], packages)
+            bundle = stored_bundle(place)
+            findings += _of_platform(layout, PlatformStatus(place, bundle), packages)
         except PlatformError as error:
-            platforms.append(PlatformStatus(place, None))
             findings.append(Finding(Weight.MISMATCH, place.name, error.message))
+        platforms.append(PlatformStatus(place, bundle))
     findings += _of_differences(platforms)
     return Status(packages, tuple(platforms), tuple(findings))
 
 
 def _package(package: Package) -> PackageStatus:
-    repository = Repository(package.repository)
-    return PackageStatus(
-        package,
-        source_on_disk(package),
-        Tags.of(package),
-        len(repository.changes(package.folder)),
-    )
+    changed = len(Repository(package.repository).changes(package.folder))
+    try:
+        return PackageStatus(package, source_on_disk(package), Tags.of(package), changed)
+    except ReleaseRefused as error:
+        if error.code is not ReasonCode.RELEASE_TOOL:
+            raise
+        tags = Tags.of(package, ask=False)
+        return PackageStatus(package, source_on_disk(package), tags, changed, error.message)
 
 
 def _of_package(found: PackageStatus) -> Iterator[Finding]:
     package, tags, name = found.package, found.tags, found.package.name
+    if found.silence:
+        text = f"{package.remote} does not answer, so what was published is not known"
+        yield Finding(Weight.MISMATCH, name, f"{text}. {found.silence}")
     for version in sorted(tags.here):
         there = tags.there.get(version)
         if there is not None and there != tags.here[version]:
@@ -165,7 +173,7 @@ def _of_platform(
     if found.bundle is None:
         yield Finding(Weight.NOTE, name, "it has no pins yet")
         return
-    require_pins(layout, found.place)
+    require_pins(layout, found.place, {p.package.name: p.tags for p in packages if not p.silence})
     for each in packages:
         pin, newest = found.bundle.pin(each.package.name), each.tags.newest
         if pin is not None and newest is not None and Version.parse(pin.version) < newest:

@@ -27,14 +27,17 @@ class Tags:
     there: dict[Version, str]
 
     @classmethod
-    def of(cls, package: Package) -> Self:
-        """Ask git, and the remote."""
+    def of(cls, package: Package, *, ask: bool = True) -> Self:
+        """Ask git, and the remote unless `ask` is False.
+
+        Raises
+        ------
+        ReleaseRefused
+            ``RELEASE_TOOL`` when the remote does not answer.
+        """
         repository = Repository(package.repository)
-        return cls(
-            package,
-            _versions(package, repository.tags()),
-            _versions(package, repository.remote_tags(package.remote)),
-        )
+        there = repository.remote_tags(package.remote) if ask else {}
+        return cls(package, _versions(package, repository.tags()), _versions(package, there))
 
     @property
     def newest(self) -> Version | None:

@@ -20,7 +20,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final
 
-from quant_platform_kit.bundle import Bundle
+from quant_platform_kit.bundle import Bundle, running_python
 from quant_platform_kit.errors import ReasonCode, ReleaseRefused
 from quant_platform_kit.release._git import Repository
 from quant_platform_kit.release._layout import Layout, PlatformPlace
@@ -77,6 +77,13 @@ def verify_pins(layout: Layout, place: PlatformPlace, *, from_remote: bool = Fal
     """
     started = time.monotonic()
     bundle = require_pins(layout, place)
+    if bundle.python != running_python():
+        raise ReleaseRefused(
+            f"{place.name} is built for Python {bundle.python}, and this is {running_python()}: "
+            "another one proves nothing. Nothing was built; try it from an environment of "
+            f"{bundle.python}, which `make install PYTHON=python{bundle.python}` makes.",
+            code=ReasonCode.PIN_UNBOOTABLE,
+        )
     with tempfile.TemporaryDirectory(prefix="release-") as folder:
         python = _environment(layout, place, Path(folder), from_remote=from_remote)
         copy = Path(folder) / "platform"
@@ -85,8 +92,17 @@ def verify_pins(layout: Layout, place: PlatformPlace, *, from_remote: bool = Fal
     return Verified(place.name, bundle, health, time.monotonic() - started)
 
 
-def require_pins(layout: Layout, place: PlatformPlace) -> Bundle:
+def require_pins(
+    layout: Layout, place: PlatformPlace, known: Mapping[str, Tags] | None = None
+) -> Bundle:
     """Return a platform's bundle, after comparing it with the files beside it and with the tags.
+
+    Parameters
+    ----------
+    layout : Layout
+    place : PlatformPlace
+    known : mapping of str to Tags, optional
+        Tags by package; the pins of other packages are not compared. Asked for when left out.
 
     Raises
     ------
@@ -106,10 +122,11 @@ def require_pins(layout: Layout, place: PlatformPlace) -> Bundle:
             "Nothing was built; run `qpk release pins`, which writes all of them together.",
             code=ReasonCode.PIN_EDITED,
         )
+    if known is None:
+        known = {package.name: Tags.of(package) for package in layout.packages}
     for pin in bundle.pins:
-        package = layout.named(pin.package)
-        if package is not None:
-            commit = Tags.of(package).commit_of(Version.parse(pin.version))
+        if pin.package in known:
+            commit = known[pin.package].commit_of(Version.parse(pin.version))
             if commit != pin.commit:
                 raise moved(place, pin, commit)
     return bundle

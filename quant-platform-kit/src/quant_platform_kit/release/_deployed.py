@@ -1,0 +1,81 @@
+"""What the services run, compared with the pins that lie here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from quant_platform_kit.bundle import Bundle, parse_bundle
+from quant_platform_kit.errors import PlatformError
+from quant_platform_kit.release._gcloud import Service, describe
+from quant_platform_kit.release._git import Repository
+from quant_platform_kit.release._layout import Layout, PlatformPlace
+from quant_platform_kit.release._pins import BUNDLE, stored_bundle
+from quant_platform_kit.release._status import Finding, Weight
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What one service runs.
+
+    Parameters
+    ----------
+    place : PlatformPlace
+    name : str
+    service : Service or None
+        None when there is no such service, or it is not known.
+    bundle : Bundle or None
+        What the deployed commit holds; None when that is not known.
+    findings : tuple of Finding
+    """
+
+    place: PlatformPlace
+    name: str
+    service: Service | None
+    bundle: Bundle | None
+    findings: tuple[Finding, ...]
+
+
+def deployed(layout: Layout) -> tuple[Deployed, ...]:
+    """Ask Cloud Run what each service runs; change nothing.
+
+    A service matches when the bundle at its commit is the one that lies here: commits that change
+    nothing of a platform are no difference.
+    """
+    return tuple(_look(place, name) for place in layout.platforms for name in place.services)
+
+
+def _look(place: PlatformPlace, name: str) -> Deployed:
+    try:
+        service = describe(place, name)
+        if service is None:
+            note = Finding(Weight.NOTE, name, "it is not deployed yet")
+            return Deployed(place, name, None, None, (note,))
+        bundle = _bundle_at(place, service.commit)
+        return Deployed(place, name, service, bundle, tuple(_differences(place, service, bundle)))
+    except PlatformError as error:
+        problem = Finding(Weight.MISMATCH, name, error.message)
+        return Deployed(place, name, None, None, (problem,))
+
+
+def _bundle_at(place: PlatformPlace, commit: str) -> Bundle | None:
+    text = Repository(place.repository).text(commit, f"{place.folder}/{BUNDLE}") if commit else None
+    return None if text is None else parse_bundle(text, f"{place.name} at {commit}")
+
+
+def _differences(
+    place: PlatformPlace, service: Service, bundle: Bundle | None
+) -> Iterator[Finding]:
+    here = stored_bundle(place)
+    if not service.is_ready:
+        text = "what was deployed last is not what serves; see its log"
+        yield Finding(Weight.MISMATCH, service.name, text)
+    if not service.commit:
+        text = "it has no label `commit`, so what it runs is not known; deploy it by the plan"
+        yield Finding(Weight.MISMATCH, service.name, text)
+    elif bundle is None:
+        text = f"commit {service.commit} is not here, or has no pins; fetch, or deploy again"
+        yield Finding(Weight.MISMATCH, service.name, text)
+    elif here is not None and bundle.id != here.id:
+        text = f"it runs bundle {bundle.id}, and {here.id} is pinned; deploy it before any switch"
+        yield Finding(Weight.MISMATCH, service.name, text)
