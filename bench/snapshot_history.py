@@ -30,6 +30,7 @@ _PANEL_TARGET: Final = 5.0
 _SMALL: Final = 1000  # symbols whose versions are made, with every file of them
 _SMALL_FIRST: Final = date(2017, 1, 1)
 _EFFICIENCY_TARGET: Final = 0.8
+_ROUNDS: Final = 3
 _FEATURES: Final = ("mom_6_1", "mom_12_1", "sma200_gap", "vol_63", "maxdd_126")
 
 
@@ -95,7 +96,11 @@ def _workers() -> BenchResult:
     with open_workers(1) as one, open_workers(2) as two:
         _seconds(workshop, days[::6], one)
         _seconds(workshop, days[::6], two)  # both processes have started and imported
-        alone, together = _seconds(workshop, days, one), _seconds(workshop, days, two)
+        rounds = [
+            (_seconds(workshop, days, one), _seconds(workshop, days, two)) for _ in range(_ROUNDS)
+        ]
+    # The best of each: whatever else the machine does slows two workers down more than one.
+    alone, together = (min(seconds) for seconds in zip(*rounds, strict=True))
     efficiency = alone / together / 2
     return BenchResult(
         what=f"versions of {len(days)} month ends x {_SMALL} symbols, with every file of each",

@@ -18,7 +18,7 @@ from quant_platform_kit.ledger import _ledger
 from quant_platform_kit.orders import Desk, _execute, _protect
 from quant_platform_kit.risk import GateMode, GateState, TradingGate
 
-SEEDS = 25  # CI runs 2,000 beside the tests: make prove-days
+SEEDS = 25  # CI runs 800 beside the tests: make prove-days
 
 
 @pytest.fixture

@@ -114,7 +114,9 @@ def _break_kit(copy: Path, good: dict[str, Version]) -> dict[str, Version]:
     version = Version(good["kit"].major, good["kit"].minor, good["kit"].patch + 1)
     _announce(copy / kit.folder, version)
     path = copy / kit.folder / "src" / "quant_platform_kit" / "service" / "__init__.py"
-    path.write_text(f"{path.read_text(encoding='utf-8')}\nraise SystemExit(1)\n", encoding="utf-8")
+    path.write_text(
+        f'{path.read_text(encoding="utf-8")}\nraise RuntimeError("broken")\n', encoding="utf-8"
+    )
     _save(copy, "Break the service")
     return good | {"kit": version}
 

@@ -161,6 +161,25 @@ def test_a_broker_without_a_platform_is_refused(
         main([*build, "--prices", "broker", "--to", str(tmp_path / "out")])
 
 
+def test_yahoo_without_its_library_is_refused(
+    tmp_path: Path, broker_arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "yfinance", None)
+    build = ["build", *broker_arguments, "--as-of", "2013-02-28", "--prices", "yfinance"]
+
+    with pytest.raises(SettingsError, match="yfinance is not installed"):
+        main([*build, "--to", str(tmp_path / "out")])
+
+
+def test_nobody_is_asked_for_a_day_without_a_session(
+    tmp_path: Path, broker_arguments: list[str]
+) -> None:
+    build = ["build", *broker_arguments, "--as-of", "2013-02-23", "--prices", "broker"]
+
+    with pytest.raises(InputError, match="The exchange was closed from 2013-02-23"):
+        main([*build, "--platform", "ibkr", "--to", str(tmp_path / "out")])
+
+
 def test_a_session_that_has_not_closed_has_no_snapshot(
     tmp_path: Path, broker_arguments: list[str]
 ) -> None:

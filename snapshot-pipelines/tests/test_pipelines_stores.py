@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +22,7 @@ from quant_platform_kit.inputs import (
     open_store,
     read_pointer,
 )
-from quant_platform_kit.market import BarFrame, xnys
+from quant_platform_kit.market import BarFrame, SimulatedClock, xnys
 from quant_platform_kit.strategy import Strategy
 from tests import buckets
 from us_equity_snapshot_pipelines import (
@@ -145,6 +147,24 @@ def test_only_the_newest_versions_are_kept_and_the_current_one(
     assert read_version(store).manifest.version == names[-3]
 
 
+def test_litter_of_killed_publishers_goes_once_it_is_a_day_old(
+    tmp_path: Path, months: list[Release]
+) -> None:
+    killed = AT - timedelta(days=1, minutes=1)
+    for name, touched in (("old", killed), ("young", AT)):
+        litter = tmp_path / f".publishing-{name}"
+        litter.mkdir()
+        (litter / "object").write_bytes(b"half of it")
+        os.utime(litter, (touched.timestamp(), touched.timestamp()))
+    store = open_store(tmp_path)
+
+    publish_release(store, months[0])
+    assert len(list(tmp_path.glob(".publishing-*"))) == 2  # nothing goes unless it is asked to
+
+    publish_release(store, months[1], keep=2, clock=SimulatedClock(AT))
+    assert [path.name for path in tmp_path.glob(".publishing-*")] == [".publishing-young"]
+
+
 def test_a_changed_byte_of_any_object_stops_the_trade(
     location: str, built: BuiltSnapshot, load: Load
 ) -> None:
@@ -265,6 +285,9 @@ class Through:
 
     def delete(self, name: str) -> None:
         self.inner.delete(name)
+
+    def sweep(self, before: datetime) -> int:
+        return self.inner.sweep(before)
 
 
 @dataclass

@@ -137,7 +137,7 @@ def parse_bundle(text: str, where: str) -> Bundle:
 def _unreadable(where: str, why: object) -> SettingsError:
     return SettingsError(
         f"The bundle {where} cannot be read: {why}. What a service is made of is not known, and "
-        "none starts from it. Write it again with `qpk release pins`, and build the image again.",
+        "nothing starts from it. Write it again with `qpk release pins`; then build the image.",
         code=ReasonCode.BUNDLE_UNREADABLE,
     )
 

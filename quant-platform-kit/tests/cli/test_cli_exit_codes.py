@@ -113,4 +113,5 @@ def test_the_numbers_never_change() -> None:
         "NOT_FOUND": 6,
         "SETTINGS": 7,
         "CARD_FAILED": 8,
+        "RELEASE": 9,
     }

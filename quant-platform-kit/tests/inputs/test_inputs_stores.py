@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,13 @@ def test_what_is_not_there_is_none(store: ObjectStore) -> None:
     assert store.read("a.json") is None
     assert store.names() == ()
     store.delete("a.json")
+
+
+def test_sweeping_takes_no_object(store: ObjectStore) -> None:
+    store.create("v/a.json", b"one")
+
+    assert store.sweep(datetime(2100, 1, 1, tzinfo=UTC)) == 0
+    assert store.names() == ("v/a.json",)
 
 
 def test_an_object_is_never_created_twice(store: ObjectStore) -> None:

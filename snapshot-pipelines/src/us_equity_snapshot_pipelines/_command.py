@@ -102,7 +102,7 @@ def build(  # noqa: PLR0913 (each is an option)
         min_close_usd=min_close_usd,
     )
     store = open_store(to)
-    manifest = publish_release(store, workshop.make(as_of, store), keep=keep)
+    manifest = publish_release(store, workshop.make(as_of, store), keep=keep, clock=workshop.clock)
     _show_published(manifest, store.where(), as_json=as_json)
 
 

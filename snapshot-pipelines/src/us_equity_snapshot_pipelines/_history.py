@@ -130,9 +130,10 @@ def build_history(
 def make_partition(task: Partition) -> tuple[PastVersion, ...]:
     """Make and store the versions of one partition, unless its note says that they are there."""
     store = open_store(task.location)
-    note = store.read(task.note)
+    name = task.note  # every price goes into it
+    note = store.read(name)
     if note is not None:
-        return decode_document(SnapshotHistory, note.data, store.where(task.note)).versions
+        return decode_document(SnapshotHistory, note.data, store.where(name)).versions
     calendar = xnys()
     entries = []
     for day in task.days:
@@ -146,7 +147,7 @@ def make_partition(task: Partition) -> tuple[PastVersion, ...]:
         pointer = store_version(store, made).pointer
         entries.append(PastVersion(day, pointer.version, pointer.manifest_sha256))
     versions = tuple(entries)
-    store.create(task.note, encode_document(SnapshotHistory(versions)))
+    store.create(name, encode_document(SnapshotHistory(versions)))
     return versions
 
 

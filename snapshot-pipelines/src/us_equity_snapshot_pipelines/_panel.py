@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, Self
 
@@ -50,6 +50,12 @@ class PricePanel:
     adjustment: Adjustment
     earlier: Counts
     strays: Mapping[str, Days]
+    _missing: tuple[NDArray[np.int32], NDArray[np.int32]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Find the cells without a price once: they are few, and every date asks for them."""
+        rows, columns = np.nonzero(~np.isfinite(self.close))
+        object.__setattr__(self, "_missing", (rows.astype(np.int32), columns.astype(np.int32)))
 
     @classmethod
     def of(
@@ -105,7 +111,7 @@ class PricePanel:
             days=self.days[start:stop],
             close=self.close[:, start:stop],
             volume=None if self.volume is None else self.volume[:, start:stop],
-            history=self.earlier + np.isfinite(self.close[:, :stop]).sum(axis=1),
+            history=self._prices_before(stop),
             strays=self.strays,
         )
 
@@ -118,16 +124,20 @@ class PricePanel:
         stop = int(np.searchsorted(self.days, np.datetime64(last), side="right"))
         begin = int(np.searchsorted(self.days, np.datetime64(first)))
         start = max(0, begin + 1 - WINDOW)
-        before = np.isfinite(self.close[:, :start]).sum(axis=1)
         return PricePanel(
             symbols=self.symbols,
             days=self.days[start:stop].copy(),
             close=self.close[:, start:stop].copy(),
             volume=None if self.volume is None else self.volume[:, start:stop].copy(),
             adjustment=self.adjustment,
-            earlier=self.earlier + before,
+            earlier=self._prices_before(start),
             strays=self.strays,
         )
+
+    def _prices_before(self, column: int) -> Counts:
+        rows, columns = self._missing
+        missing = np.bincount(rows[columns < column], minlength=len(self.symbols))
+        return self.earlier + column - missing
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -35,11 +35,14 @@ from quant_platform_kit.inputs import (
     open_store,
     read_pointer,
 )
+from quant_platform_kit.market import Clock, SystemClock
 from us_equity_snapshot_pipelines._build import BuiltSnapshot
 from us_equity_snapshot_pipelines._release import Release, identity, release, sha256
 
 LEAST_KEPT: Final = 2
 """The current version, and one that a reader may just be fetching, are always kept."""
+
+_LITTER_AGE: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def publish(
 
 
 def publish_release(
-    store: ObjectStore, made: Release, *, keep: int | None = None
+    store: ObjectStore, made: Release, *, keep: int | None = None, clock: Clock | None = None
 ) -> SnapshotManifest:
     """Store a version, make it the current one, and remove versions beyond the newest `keep`.
 
@@ -74,6 +77,8 @@ def publish_release(
     made : Release
     keep : int, optional
         Versions to keep, at least 2; all when left out. The current one always stays.
+    clock : Clock, optional
+        Tells how old litter is, where something is removed at all.
 
     Returns
     -------
@@ -92,7 +97,7 @@ def publish_release(
     stored = store_version(store, made)
     move_pointer(store, stored.pointer, seen)
     if keep is not None:
-        prune(store, keep)
+        prune(store, keep, clock)
     return stored.manifest
 
 
@@ -205,10 +210,11 @@ def versions(store: ObjectStore) -> tuple[str, ...]:
     )
 
 
-def prune(store: ObjectStore, keep: int) -> tuple[str, ...]:
+def prune(store: ObjectStore, keep: int, clock: Clock | None = None) -> tuple[str, ...]:
     """Remove all but the newest `keep` versions and the current one; return the removed ones.
 
-    A version's manifest goes last, so that one which was half removed is found again.
+    A version's manifest goes last, so that one which was half removed is found again. What killed
+    publishers left aside goes too, once it is a day old: no publisher takes that long.
     """
     seen = read_pointer(store)
     current = None if seen is None else seen[0].version
@@ -219,6 +225,7 @@ def prune(store: ObjectStore, keep: int) -> tuple[str, ...]:
             if name.startswith(f"{version}/") and not name.endswith(f"/{MANIFEST_FILE}"):
                 store.delete(name)
         store.delete(f"{version}/{MANIFEST_FILE}")
+    store.sweep((clock or SystemClock()).now() - _LITTER_AGE)
     return gone
 
 

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, Self
 
 from quant_platform_kit.errors import ReasonCode, SettingsError
@@ -116,6 +117,11 @@ class BucketStore:
                 self._blob(name).delete(timeout=_ATTEMPT_SECS, retry=_RETRY)
             except NotFound:
                 return
+
+    def sweep(self, before: datetime) -> int:
+        """Find nothing: an upload that was broken off is no object, and Google forgets it."""
+        del before
+        return 0
 
     def _blob(self, name: str) -> Any:  # noqa: ANN401 (the client ships no types)
         return self.client.bucket(self.bucket).blob(self.prefix + name)

@@ -13,10 +13,12 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 
@@ -63,6 +65,9 @@ class ObjectStore(Protocol):
 
     def delete(self, name: str) -> None:
         """Remove an object, if it is there."""
+
+    def sweep(self, before: datetime) -> int:
+        """Remove what writers that were killed `before` then left aside; return how many did."""
 
 
 def is_bucket(location: Path | str) -> bool:
@@ -157,6 +162,23 @@ class FolderStore:
                 path.parent.rmdir()
         except OSError as error:
             raise _unavailable(self.where(name), error) from error
+
+    def sweep(self, before: datetime) -> int:
+        """Remove the folders that were written aside and last touched `before` then.
+
+        A publisher that still works touches its own every few milliseconds.
+        """
+        litter = 0
+        for path in sorted(self.folder.glob(f"{_ASIDE}*")):
+            try:
+                if path.stat().st_mtime < before.timestamp():
+                    shutil.rmtree(path)
+                    litter += 1
+            except FileNotFoundError:
+                continue  # its publisher lived, and removed it; or another one sweeps
+            except OSError as error:
+                raise _unavailable(str(path), error) from error
+        return litter
 
     @contextmanager
     def _writing(self, target: Path) -> Iterator[None]:
