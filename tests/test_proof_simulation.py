@@ -96,8 +96,9 @@ def test_the_page_has_every_figure_and_the_way_to_repeat_it(tmp_path: Path) -> N
     count = SimulationCount(schedules=2_000, sessions=9_000, orders=12_345)
     count.outcomes["TRADED"] += 7_000
     figures, page = tmp_path / "figures.json", tmp_path / "reliability.md"
+    command = "python -m proof simulate"
     for seconds, long in ((60, False), (3_000, True), (90, False)):
-        part = Part.now("Simulation", "python -m proof simulate", lines(count), seconds, long=long)
+        part = Part.now("Simulation", command, lines(count), seconds, long=long, table=[])
         record(part, figures, page)
     text = page.read_text()
     assert "schedules 2,000, sessions 9,000" in text
