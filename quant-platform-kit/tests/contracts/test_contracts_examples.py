@@ -42,6 +42,7 @@ from quant_platform_kit.contracts import (
     FrozenSleeve,
     Heartbeat,
     HistoryInput,
+    HistoryRef,
     InputMode,
     Instrument,
     Leg,
@@ -288,6 +289,12 @@ EXAMPLES: dict[type, dict[str, Any]] = {
     SnapshotInput: {"contract": "example.v1", "columns": ("momentum",), "max_age_sessions": 0},
     SnapshotManifest: {
         name: getattr(MANIFEST_OF_SNAPSHOT, name) for name in MANIFEST_OF_SNAPSHOT.__slots__
+    },
+    HistoryRef: {
+        "adjustment": Adjustment.TOTAL_RETURN,
+        "symbols": 2,
+        "first_session": DAY,
+        "last_session": DAY,
     },
     SnapshotRef: {"profile": "example", "as_of": DAY, "version": "a", "sha256": SHA},
     Standing: {"eligibility": Eligibility(), "enabled": True},

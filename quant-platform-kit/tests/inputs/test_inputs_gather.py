@@ -89,7 +89,10 @@ def test_each_declared_symbol_comes_with_exactly_the_declared_sessions() -> None
     assert tuple(inputs.history) == SYMBOLS
     assert all(len(frame) == COUNT for frame in inputs.history.values())
     assert all(frame.last_session == LAST for frame in inputs.history.values())
-    assert inputs.adjustments == {"history": Adjustment.TOTAL_RETURN}
+    assert inputs.history_ref is not None
+    assert inputs.history_ref.adjustment is Adjustment.TOTAL_RETURN
+    assert inputs.history_ref.symbols == len(inputs.history)
+    assert inputs.history_ref.last_session == next(iter(inputs.history.values())).last_session
     assert (inputs.snapshot, inputs.snapshot_ref) == (None, None)
 
 

@@ -567,7 +567,7 @@ def test_a_declared_snapshot_is_gathered_with_its_facts(publication: Publication
     assert inputs.snapshot is not None
     assert content(inputs.snapshot) == content(publication.load())
     assert inputs.snapshot_ref == publication.manifest.ref()
-    assert inputs.adjustments == {"snapshot": Adjustment.TOTAL_RETURN}
+    assert inputs.history_ref is None
 
 
 def test_another_snapshot_gives_another_digest(publication: Publication) -> None:

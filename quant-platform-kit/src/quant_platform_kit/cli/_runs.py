@@ -9,7 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from quant_platform_kit.cli._console import console, table
-from quant_platform_kit.contracts import CycleReport, OrderLine, Outcome, PositionLine
+from quant_platform_kit.contracts import (
+    CycleReport,
+    HistoryRef,
+    OrderLine,
+    Outcome,
+    PositionLine,
+)
 from quant_platform_kit.notify import Message, meaning, money, percent, price, shares
 
 _STYLES = {
@@ -87,6 +93,7 @@ def _facts(report: CycleReport) -> Table:
         "session": f"{report.session or _NONE}, slot {report.slot}, attempt {report.attempt}",
         "mode": f"{report.mode.value}, connected to: {connected.en}",
         **{name: f"{money(usd)} USD" for name, usd in amounts.items() if usd is not None},
+        "bars": "; ".join(_bars(ref) for ref in dict.fromkeys(report.histories)),
         "snapshot": "; ".join(f"{ref.as_of}, {ref.sha256[:_HASH]}" for ref in report.snapshots),
         "versions": ", ".join(f"{name} {v}" for name, v in sorted(report.versions.items())),
         "commit": report.commit[:_HASH],
@@ -98,6 +105,11 @@ def _facts(report: CycleReport) -> Table:
         if value:
             grid.add_row(name, value)
     return grid
+
+
+def _bars(ref: HistoryRef) -> str:
+    adjusted = ref.adjustment.value.replace("_", " ")
+    return f"{adjusted}, {ref.symbols} symbols, {ref.first_session} to {ref.last_session}"
 
 
 def _decisions(report: CycleReport) -> Table:

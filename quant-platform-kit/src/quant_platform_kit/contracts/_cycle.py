@@ -10,6 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from quant_platform_kit.contracts._decision import Decision
+from quant_platform_kit.contracts._market import Adjustment
 from quant_platform_kit.contracts._orders import OrderStatus, OrderTerms, Purpose, Side
 from quant_platform_kit.contracts._plan import FrozenSleeve, Leg, Skipped
 from quant_platform_kit.contracts._portfolio import Environment, ExecutionMode
@@ -89,13 +90,24 @@ class SnapshotRef:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryRef:
+    """The daily bars a decision read: every session of the span for every symbol, none forming."""
+
+    adjustment: Adjustment
+    symbols: int
+    first_session: date
+    last_session: date
+
+
+@dataclass(frozen=True, slots=True)
 class SleeveDecision:
-    """What one strategy answered, the digest of what it was told, and the snapshot it read."""
+    """What one strategy answered, the digest of what it was told, and what it read."""
 
     profile: str
     decision: Decision
     inputs_sha256: str = ""
     snapshot: SnapshotRef | None = None
+    history: HistoryRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +191,11 @@ class CycleReport:
     def snapshots(self) -> tuple[SnapshotRef, ...]:
         """The feature snapshots that the run's decisions read."""
         return tuple(d.snapshot for d in self.decisions if d.snapshot is not None)
+
+    @property
+    def histories(self) -> tuple[HistoryRef, ...]:
+        """The daily bars that the run's decisions read."""
+        return tuple(d.history for d in self.decisions if d.history is not None)
 
     @property
     def consumes_slot(self) -> bool:

@@ -157,6 +157,7 @@ def evaluate_strategies(parts: Parts, progress: Progress) -> Progress:
             answer,
             progress.inputs[sleeve.profile].sha256,
             progress.inputs[sleeve.profile].snapshot_ref,
+            progress.inputs[sleeve.profile].history_ref,
         )
         for sleeve, answer in zip(asked, answers, strict=True)
     )

@@ -13,6 +13,7 @@ from quant_platform_kit.contracts import (
     Adjustment,
     FeatureSnapshot,
     HistoryInput,
+    HistoryRef,
     SnapshotRef,
     StrategyManifest,
     digest,
@@ -71,14 +72,14 @@ class Inputs:
         return None if self.snapshot is None else self.snapshot.manifest.ref()
 
     @property
-    def adjustments(self) -> Mapping[str, Adjustment]:
-        """What prices were adjusted for, of ``history`` and ``snapshot``, where there is one."""
-        facts: dict[str, Adjustment] = {}
-        if self.history:
-            facts["history"] = next(iter(self.history.values())).adjustment
-        if self.snapshot is not None:
-            facts["snapshot"] = self.snapshot.manifest.adjustment
-        return facts
+    def history_ref(self) -> HistoryRef | None:
+        """What decisions and reports say of the bars; every frame has the same sessions."""
+        if not self.history:
+            return None
+        frame = next(iter(self.history.values()))
+        return HistoryRef(
+            frame.adjustment, len(self.history), frame.first_session, frame.last_session
+        )
 
 
 def gather(
