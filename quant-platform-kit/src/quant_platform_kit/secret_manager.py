@@ -23,11 +23,12 @@ __all__ = ["GOOGLE_URL", "SecretManager", "SecretName"]
 
 GOOGLE_URL: Final = "https://secretmanager.googleapis.com"
 
-_NAME: Final = re.compile(
+# Compiled when a secret is named: most services name none, and all of them pay for their start.
+_NAME: Final = (
     r"(?P<secret>projects/[\w.:-]+(/locations/[\w-]+)?/secrets/[\w-]{1,255})"
     r"(/versions/(?P<version>latest|[1-9]\d*|[A-Za-z][\w-]{0,62}))?"
 )
-_BARE: Final = re.compile(r"[\w-]{1,255}")
+_BARE: Final = r"[\w-]{1,255}"
 _LATEST: Final = "latest"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _UNSPOKEN: Final = ("google", "google.cloud.secretmanager_v1")  # in detail they tell secrets
@@ -70,11 +71,11 @@ class SecretName:
         ValueError
             When it is none, or bare without a project.
         """
-        if _BARE.fullmatch(text):
+        if re.fullmatch(_BARE, text):
             if not project:
                 raise ValueError("a bare name needs a project")
             text = f"projects/{project}/secrets/{text}"
-        found = _NAME.fullmatch(text)
+        found = re.fullmatch(_NAME, text)
         if found is None:
             raise ValueError("not the name of a secret")
         return cls(found["secret"], found["version"] or _LATEST)

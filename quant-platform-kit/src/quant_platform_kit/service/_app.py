@@ -16,7 +16,6 @@ from flask import Blueprint, Flask, Response, current_app, request
 from werkzeug.exceptions import InternalServerError
 
 from quant_platform_kit import __version__
-from quant_platform_kit.bundle import installed_bundle
 from quant_platform_kit.contracts import CycleReport, CycleRequest, Outcome, canonical, decode
 from quant_platform_kit.errors import (
     ContractError,
@@ -54,7 +53,7 @@ def create_app(platform: str, environ: Mapping[str, str] | None = None) -> Flask
         When a secret cannot be had now: nor must it then.
     """
     settings = load_settings(platform, environ)
-    bundle = installed_bundle(settings.bundle_path)
+    bundle = _bundle(settings)
     configure_logging()
     app = Flask(__name__)
     app.extensions[_EXTENSION] = _LazyRuntime(settings, bundle)
@@ -62,6 +61,15 @@ def create_app(platform: str, environ: Mapping[str, str] | None = None) -> Flask
     app.register_error_handler(PlatformError, _refusal)
     app.register_error_handler(InternalServerError, _defect)
     return app
+
+
+def _bundle(settings: Settings) -> str:
+    """Return the id of what the service is made of, once that is what is installed."""
+    if settings.bundle_path is None:
+        return ""
+    from quant_platform_kit.bundle import installed_bundle  # not paid for without one
+
+    return installed_bundle(settings.bundle_path)
 
 
 class _LazyRuntime:

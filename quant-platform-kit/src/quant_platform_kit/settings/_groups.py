@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -41,6 +40,8 @@ def read_groups(text: str) -> dict[str, AccountGroup]:
     SettingsError
         When something in it is unknown, missing or cannot be read; no account is shown.
     """
+    import tomllib  # for those who have groups
+
     try:
         is_json = text.lstrip().startswith("{")
         document = json.loads(text, object_pairs_hook=_once) if is_json else tomllib.loads(text)
