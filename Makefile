@@ -114,8 +114,8 @@ mutation: $(STAMP) ## Count the small faults that no test would notice; writes d
 	@$(BIN)/python -m tools.mutate
 
 .PHONY: rehearse
-rehearse: $(STAMP) ## Release and roll back on a copy, with real git, pip and services; takes minutes
-	@$(BIN)/python -m tools.rehearse
+rehearse: $(STAMP) ## Release, switch, break and take back on a copy, with real git, pip and services; takes minutes
+	@$(BIN)/qpk release drill
 
 .PHONY: docs
 docs: $(STAMP) ## Write the reference pages that are made of the code

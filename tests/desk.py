@@ -1,23 +1,29 @@
-"""A desk in small: two packages and two services in real repositories, each with a bare remote.
+"""A desk in small: two packages and two platforms in real repositories, each with a bare remote.
 
-Everything that a release calls is real: git, pip, uv, processes and sockets. What installers would
-ask an index for lies in a folder of wheels, so that nothing outside is needed.
+Everything that a release calls is real: git, pip, uv, processes and sockets, and the services are
+this product's own. Only its packages are small: installers find what they would ask an index for in
+a folder of wheels, and the library there lends the environments that are built the kit, the
+strategies and all that they need.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import shutil
 import subprocess
+import sys
+import sysconfig
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import quant_platform_kit
 from quant_platform_kit.bundle import running_python
 from quant_platform_kit.release import Layout, Released, load_layout, release
 
 URL = "https://git.invalid/"
-KIT_SOURCE = Path(quant_platform_kit.__file__).parents[1]
+PLATFORM_FILES = Path(__file__).parents[1] / "platforms"
 
 BACKEND = r"""
 import pathlib, re, zipfile
@@ -44,32 +50,31 @@ def build_wheel(wheels, settings=None, metadata=None):
     return wheel
 """
 
-# The check of a bundle is the product's own; the environment that it looks at is the fresh one.
-SERVICE = f"""
-import json, os, sys
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
-
-sys.path.append({str(KIT_SOURCE)!r})
-from quant_platform_kit.bundle import read_bundle, require_installed
-
-import mini_strategies
-
-bundle = read_bundle(Path(os.environ["QPK_BUNDLE_PATH"]))
-require_installed(bundle)
-health = {{"bundle": bundle.id, "strategies": mini_strategies.__version__}}
-
-class Door(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(json.dumps(health).encode())
-
-HTTPServer(("127.0.0.1", int(sys.argv[1])), Door).serve_forever()
-"""
-
 PACKAGES = {"kit": "mini-kit", "strategies": "mini-strategies"}
-PLATFORMS = ("north", "south")
+SERVICES = {
+    "ibkr": ("rebalancer-ibkr",),
+    "longbridge": ("rebalancer-longbridge-hk", "rebalancer-longbridge-sg"),
+}
+PROFILE = "spy_macd_vixy"
+RANKED = "mega_cap_leader_rotation"
+CONFIGS = {
+    PROFILE: {
+        "signal_symbol": "AAPL",
+        "risk_symbol": "GOOG",
+        "hedge_symbol": None,
+        "benchmark": "IBM",
+    },
+    RANKED: {
+        "universe": ["AAPL", "FB", "GOOG"],
+        "benchmark": "IBM",
+        "broad_benchmark": "MSFT",
+        "safe_haven": None,
+        "holdings": 2,
+    },
+}
+"""Profiles and what they read of the embedded sample: prices, and a snapshot of 2013-02-28."""
+REGIONS = {"ibkr": "us-east4", "longbridge": "asia-east1"}
+PLATFORMS = tuple(SERVICES)
 
 
 @dataclass(frozen=True)
@@ -129,10 +134,11 @@ class Desk:
             self.release(role, version)
 
     def commit_platforms(self) -> None:
-        """Commit what pinning wrote."""
+        """Commit what pinning wrote, and publish it."""
         for path in sorted({self.repository(name) for name in PLATFORMS}):
             git(path, "add", "--all")
             git(path, "commit", "--quiet", "--message", "Pins of the platforms")
+            git(path, "push", "--quiet", "origin", "main")
 
     def refs(self) -> dict[str, str]:
         """Return everything that a release could change: branches, tags, worktrees, files."""
@@ -161,35 +167,38 @@ def metadata(name: str, needs: str) -> str:
     return (
         '[build-system]\nrequires = ["tinybuild>=1"]\nbuild-backend = "tinybuild"\n\n'
         f'[project]\nname = "{name}"\ndynamic = ["version"]\ndependencies = [{needs}]\n\n'
-        '[project.optional-dependencies]\nnorth = ["tinysdk>=1"]\n\n'
+        '[project.optional-dependencies]\nibkr = ["tinysdk>=1"]\n\n'
         f'[tool.setuptools.dynamic]\nversion = {{ attr = "{module}.__version__" }}\n\n'
         '[tool.setuptools.packages.find]\nwhere = ["src"]\n'
     )
 
 
-def wheel(folder: Path, name: str, version: str, text: str = "") -> None:
+def wheel(folder: Path, name: str, version: str, **files: str) -> None:
+    """Write a wheel of one module, and of further files by the ends of their names."""
     info = f"{name}-{version}.dist-info"
+    contents = {f"{name}.py": "", **{f"{name}.{end}": text for end, text in files.items()}}
+    if "scripts" in files:
+        contents[f"{info}/entry_points.txt"] = contents.pop(f"{name}.scripts")
+    contents[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    contents[f"{info}/WHEEL"] = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    contents[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in (*contents, f"{info}/RECORD"))
     with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as made:
-        made.writestr(f"{name}.py", text)
-        made.writestr(
-            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-        )
-        made.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        made.writestr(f"{info}/RECORD", f"{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n")
+        for path, text in contents.items():
+            made.writestr(path, text)
 
 
 def make_wheelhouse(folder: Path, library: str = "") -> None:
     """Fill a folder with what installers would ask an index for."""
-    wheel(folder, "tinybuild", "1.0", BACKEND)
+    wheel(folder, "tinybuild", "1.0", py=BACKEND)
+    lent = f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
+    script = "[console_scripts]\ngunicorn = gunicorn.app.wsgiapp:run\n"
     for version in ("1.0", "1.1"):
-        wheel(folder, "tinylib", version, library)
+        wheel(folder, "tinylib", version, py=library, pth=lent, scripts=script)
     wheel(folder, "tinysdk", "1.0")
 
 
 def world(wheelhouse: Path) -> dict[str, str]:
-    """Return variables that give git an author, and installers the folder of wheels alone."""
+    """Return variables that give git an author, installers the wheels alone, and us a cache."""
     people = {
         f"GIT_{who}_{what}": "desk@desk.invalid"
         for who in ("AUTHOR", "COMMITTER")
@@ -204,6 +213,7 @@ def world(wheelhouse: Path) -> dict[str, str]:
         "UV_FIND_LINKS": str(wheelhouse),
         "UV_NO_INDEX": "1",
         "UV_OFFLINE": "1",
+        "XDG_CACHE_HOME": str(wheelhouse.with_name("cache")),
     }
 
 
@@ -213,15 +223,26 @@ def make_desk(root: Path, *, siblings: bool) -> Desk:
     (root / "constraints.txt").write_text("tinylib==1.0\n")
     (root / "release.toml").write_text(_release_toml(desk))
     (root / ".gitignore").write_text("__pycache__/\n")
+    door = root / "release.sh"
+    door.write_text(f'#!/bin/sh\nexec {Path(sys.executable).with_name("qpk")} release "$@"\n')
+    door.chmod(0o755)
+    root.with_name("configs").mkdir()
+    for profile, config in CONFIGS.items():
+        config_of(root, profile).write_text(json.dumps(config))
     _write_package(desk, "mini-kit", '"tinylib>=1"')
     _write_package(desk, "mini-strategies", '"mini-kit>=0.1.0,<0.2"')
     for name in PLATFORMS:
         folder = desk.folder(name)
-        folder.mkdir(parents=True)
-        extra = "[north]" if name == "north" else ""
+        left = shutil.ignore_patterns("__pycache__", "bundle.json", "*.lock", "requirements.*")
+        shutil.copytree(PLATFORM_FILES / name, folder, ignore=left)
+        main = folder / "main.py"
+        main.write_text(
+            main.read_text().replace("\nfrom quant", "\nimport mini_kit\nfrom quant", 1)
+        )
+        for path in folder.glob("service*.yaml"):
+            path.write_text(_at_home(path.read_text(), name, root, path.stem))
+        extra = "[ibkr]" if name == "ibkr" else ""
         (folder / "requirements.in").write_text(f"mini-kit{extra}\nmini-strategies\n")
-        (folder / "platform.toml").write_text("[rollout]\nenabled = []\n")
-        (folder / "main.py").write_text(SERVICE)
     repositories = {desk.repository(name) for name in (*PACKAGES.values(), *PLATFORMS)}
     for path in sorted(repositories):
         remote = root.with_name("remotes") / f"{path.name}.git"
@@ -235,6 +256,25 @@ def make_desk(root: Path, *, siblings: bool) -> Desk:
     return desk
 
 
+def _at_home(definition: str, platform: str, root: Path, service: str) -> str:
+    """Let a service keep its account in a folder, tell nobody, and run what the sample can feed."""
+    plain = re.sub(r"(?m)^ +- name: QPK_(STORE|NOTIFY)_URLS?_SECRET\n.*\n", "", definition)
+    plain = plain.replace("value: global_etf_rotation", f"value: {PROFILE}")
+    more = {
+        "QPK_STATE_DIR": root.with_name("state") / f"{platform}-{service}",
+        f"{platform.upper()}_STRATEGY_CONFIG_PATH": config_of(root, PROFILE),
+    }
+    return plain + "".join(
+        f"            - name: {name}\n              value: {value}\n"
+        for name, value in more.items()
+    )
+
+
+def config_of(root: Path, profile: str) -> Path:
+    """Return where a profile's configuration for the embedded sample lies."""
+    return root.with_name("configs") / f"{profile}.json"
+
+
 def _write_package(desk: Desk, name: str, needs: str) -> None:
     folder = desk.folder(name)
     source = folder / "src" / name.replace("-", "_")
@@ -246,7 +286,11 @@ def _write_package(desk: Desk, name: str, needs: str) -> None:
 
 
 def _release_toml(desk: Desk) -> str:
-    text = f'python = "{running_python()}"\nconstraints = "constraints.txt"\n'
+    text = (
+        f'python = "{running_python()}"\nconstraints = "constraints.txt"\n\n[cloud]\n'
+        'project = "desk"\nimages = "images.invalid/desk"\n'
+        'account = "runner@desk.invalid"\ncaller = "caller@desk.invalid"\n'
+    )
     for role, name in PACKAGES.items():
         repository, folder = (name, ".") if desk.siblings else (".", name)
         address = f"{URL}{name if desk.siblings else 'desk'}.git"
@@ -259,7 +303,7 @@ def _release_toml(desk: Desk) -> str:
         repository, folder = (name, ".") if desk.siblings else (".", f"platforms/{name}")
         text += (
             f'\n[platforms.{name}]\nrepository = "{repository}"\nfolder = "{folder}"\n'
-            'boot = "python main.py {port}"\n'
-            f'services = ["{name}-hk", "{name}-sg"]\nregion = "asia-east1"\n'
+            f'services = {json.dumps(SERVICES[name])}\nregion = "{REGIONS[name]}"\n'
+            f'environment = {{ STRATEGY_PROFILE = "{PROFILE}", EXECUTION_MODE = "dry_run" }}\n'
         )
     return text

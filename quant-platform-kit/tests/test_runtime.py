@@ -14,6 +14,7 @@ from quant_platform_kit import __version__
 from quant_platform_kit.contracts import CycleRequest, Environment, ExecutionMode, Outcome
 from quant_platform_kit.errors import PlatformError, ReasonCode, SettingsError, SlotBusy
 from quant_platform_kit.market import SystemClock
+from quant_platform_kit.risk import GateMode, TradingGate
 from quant_platform_kit.runtime import Runtime, open_runtime
 from quant_platform_kit.settings import load_settings
 from quant_platform_kit.store import AccountLease, RunBook, Store
@@ -107,6 +108,62 @@ def test_a_report_carries_the_versions_of_the_kit_and_of_the_strategy(start: Ope
     assert report.environment is Environment.SIMULATED
 
 
+def test_a_report_says_how_much_of_the_capital_is_at_risk(start: OpenRuntime) -> None:
+    runtime = start(K_SERVICE="rebalancer-ibkr")
+    report = runtime.run(close_of(FIRST)).report
+    assert report.exposure_ratio == sum(p.weight or 0 for p in report.positions)
+    assert Decimal("0.99") < report.exposure_ratio <= 1
+    assert (report.service, report.gate, report.stale_variables) == (
+        "rebalancer-ibkr",
+        "active",
+        (),
+    )
+
+
+def test_a_safe_haven_is_no_risk(start: OpenRuntime, tmp_path: Path) -> None:
+    config = tmp_path / "rotation.json"
+    pool = {"pool": ["AAPL", "MSFT"], "canary": ["AAPL"], "canary_bad_threshold": 1}
+    config.write_text(json.dumps({**pool, "safe_haven": "IBM", "benchmark": "IBM"}))
+    report = (
+        start(
+            STRATEGY_PROFILE="global_etf_rotation",
+            STRATEGY_CONFIG_PATH=str(config),
+            QPK_SIMULATED_START="2008-11-20",
+        )
+        .run(close_of(date(2008, 11, 20)))
+        .report
+    )
+    assert [p.symbol for p in report.positions] == ["IBM"]
+    assert report.exposure_ratio == 0
+
+
+def test_what_is_at_risk_is_known_on_a_day_without_a_plan(
+    start: OpenRuntime, tmp_path: Path
+) -> None:
+    start().run(close_of(FIRST))
+    savings = tmp_path / "savings.json"
+    savings.write_text(json.dumps({"signal_symbols": ["IBM"], "buy_symbols": ["AAPL"]}))
+    halted = start(STRATEGY_PROFILE="nasdaq_sp500_smart_dca", STRATEGY_CONFIG_PATH=str(savings))
+    report = halted.run(close_of(NEXT)).report
+    assert report.capital_base_usd is None
+    assert (report.exposure_ratio or 0) > Decimal("0.9")
+
+
+def test_nothing_is_known_to_be_at_risk_where_the_account_was_not_seen(
+    start: OpenRuntime,
+) -> None:
+    report = start().run(close_of(date(2012, 2, 4))).report
+    assert (report.code, report.exposure_ratio) == (ReasonCode.MARKET_CLOSED, None)
+
+
+def test_a_report_says_that_the_gate_was_closed(start: OpenRuntime) -> None:
+    runtime = start()
+    gate = TradingGate(runtime.parts.store, runtime.parts.clock)
+    gate.set(GateMode.HALTED, who="desk", why="a look")
+    report = runtime.run(close_of(FIRST)).report
+    assert (report.code, report.gate) == (ReasonCode.GATE_CLOSED, "halted")
+
+
 def test_runs_and_orders_can_be_looked_up(start: OpenRuntime) -> None:
     runtime = start(QPK_LANGUAGES="zh,en")
     first = runtime.run(close_of(FIRST)).report
@@ -123,7 +180,7 @@ def test_runs_and_orders_can_be_looked_up(start: OpenRuntime) -> None:
 def test_live_mode_refuses_the_simulated_broker_and_sends_nothing(
     start: OpenRuntime, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("quant_platform_kit.runtime.passing_disk", lambda _: None)
+    monkeypatch.setattr("quant_platform_kit.runtime._stores.passing_disk", lambda _: None)
     report = start(EXECUTION_MODE="live").run(close_of(FIRST)).report
     assert (report.outcome, report.code) == (Outcome.BLOCKED, ReasonCode.LIVE_NEEDS_BROKER)
     assert not (state / "simulated-broker.jsonl").exists()

@@ -232,3 +232,76 @@ def test_the_process_environment_is_read_when_nothing_else_is_given(
 ) -> None:
     monkeypatch.setenv("STRATEGY_PROFILE", "global_etf_rotation")
     assert load_settings("longbridge").strategy_profile == "global_etf_rotation"
+
+
+# ── What another platform's service was told (A25) ─────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("platform", "name"),
+    [
+        ("ibkr", "SCHWAB_FEATURE_SNAPSHOT_PATH"),
+        ("ibkr", "ACCOUNT_REGION"),
+        ("schwab", "ACCOUNT_PREFIX"),
+        ("schwab", "LONGPORT_SECRET_NAME"),
+        ("longbridge", "IBKR_RECONCILIATION_OUTPUT_PATH"),
+        ("longbridge", "SCHWAB_APP_SECRET"),
+    ],
+)
+def test_a25_a_service_does_not_start_with_what_is_left_over_from_another_platform(
+    platform: str, name: str
+) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        load(platform, K_SERVICE="rebalancer", **{name: TOKEN})
+    assert refusal.value.code is ReasonCode.VARIABLE_STALE
+    message = refusal.value.message
+    assert message.startswith(f"{name}: set for rebalancer, a service of {platform}")
+    assert f"gcloud run services update rebalancer --remove-env-vars={name}" in message
+    assert TOKEN not in message
+
+
+def test_a_desk_may_have_variables_of_several_platforms_and_says_which() -> None:
+    settings = load(SCHWAB_APP_KEY=TOKEN, ACCOUNT_REGION="HK", LONGPORT_APP_KEY=" ")
+    assert settings.stale_variables == ("ACCOUNT_REGION", "SCHWAB_APP_KEY")
+    assert TOKEN not in repr(settings)
+
+
+def test_what_belongs_to_the_platform_is_not_left_over() -> None:
+    settings = load("longbridge", K_SERVICE="hk", ACCOUNT_PREFIX="HK", ACCOUNT_REGION="HK")
+    assert (settings.service, settings.stale_variables) == ("hk", ())
+
+
+def test_a28_a_misspelt_variable_of_longport_stops_the_start() -> None:
+    assert "Did you mean LONGPORT_SECRET_NAME?" in refused("longbridge", LONGPORT_SECRETNAME="s")
+
+
+def test_every_variable_is_known_by_the_name_under_which_it_was_set() -> None:
+    settings = load(IBKR_FEATURE_SNAPSHOT_PATH="/a", RECONCILIATION_OUTPUT_PATH="/b")
+    assert settings.spellings["feature_snapshot_path"] == "IBKR_FEATURE_SNAPSHOT_PATH"
+    assert settings.spellings["reconciliation_output_path"] == "RECONCILIATION_OUTPUT_PATH"
+    assert "strategy_config_path" not in settings.spellings
+
+
+LONGBRIDGE = {
+    "QPK_BROKER": "longbridge",
+    "QPK_ACCOUNT_ID": ACCOUNT,
+    "LONGPORT_APP_KEY": "k",
+    "LONGPORT_APP_SECRET": "s",
+    "LONGPORT_ACCESS_TOKEN": "t",
+}
+
+
+@pytest.mark.parametrize("region", ["HK", "SG"])
+def test_a_service_of_longbridge_has_one_region(region: str) -> None:
+    settings = load("longbridge", **LONGBRIDGE, ACCOUNT_PREFIX=region, ACCOUNT_REGION=region)
+    assert (settings.login["prefix"], settings.login["region"]) == (region, region)
+
+
+def test_a_region_that_a_switch_left_behind_is_refused() -> None:
+    message = refused("longbridge", **LONGBRIDGE, ACCOUNT_PREFIX="HK", ACCOUNT_REGION="SG")
+    assert message.startswith("ACCOUNT_PREFIX is HK, and ACCOUNT_REGION is SG: one account has one")
+
+
+def test_a_region_that_there_is_none_of_is_refused() -> None:
+    message = refused("longbridge", **LONGBRIDGE, ACCOUNT_REGION="US")
+    assert message == "ACCOUNT_REGION = 'US': expected HK or SG."

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import ssl
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -39,6 +40,8 @@ class Yahoo:
 
     status: int = 200
     without_close: date | None = None
+    paid: Mapping[date, float] = field(default_factory=dict)
+    leaves_out: bool = False
     asked: list[str] = field(default_factory=list)
 
     def answer(self, path: str) -> tuple[int, bytes]:
@@ -60,7 +63,6 @@ class Yahoo:
             None if day == self.without_close else CLOSES[symbol] + n for n, day in enumerate(DAYS)
         ]
         opens = [datetime.combine(day, xnys().session_open(day).time(), UTC) for day in DAYS]
-        halved = [None if close is None else close / 2 for close in closes]
         return {
             "meta": {
                 "currency": "USD",
@@ -70,6 +72,7 @@ class Yahoo:
                 "validRanges": ["1d", "max"],
             },
             "timestamp": [int(instant.timestamp()) for instant in opens],
+            "events": {"dividends": self._events()} if self.paid else {},
             "indicators": {
                 "quote": [
                     {
@@ -77,9 +80,30 @@ class Yahoo:
                         "volume": [1000] * len(DAYS),
                     }
                 ],
-                "adjclose": [{"adjclose": halved}],
+                "adjclose": [{"adjclose": self._adjusted(closes)}],
             },
         }
+
+    def _events(self) -> Mapping[str, Any]:
+        opens = {
+            day: int(datetime.combine(day, xnys().session_open(day).time(), UTC).timestamp())
+            for day in self.paid
+        }
+        return {
+            str(opens[day]): {"amount": amount, "date": opens[day]}
+            for day, amount in self.paid.items()
+        }
+
+    def _adjusted(self, closes: Sequence[float | None]) -> list[float | None]:
+        """Return half of each close, and less before a dividend."""
+        factor, adjusted = 0.5, list[float | None]()
+        for day, close, before in zip(
+            reversed(DAYS), reversed(closes), [*reversed(closes[:-1]), None], strict=True
+        ):
+            adjusted.append(None if close is None else close * factor)
+            if day in self.paid and before is not None and not self.leaves_out:
+                factor *= 1 - self.paid[day] / before
+        return adjusted[::-1]
 
 
 class _Door(BaseHTTPRequestHandler):
@@ -228,6 +252,60 @@ def test_a_yahoo_that_does_not_answer_is_no_symbol_without_prices(
 
     with pytest.raises(TransientError, match="gave no prices of KO"):
         bars().daily_bars(["KO"], 3, LAST, Adjustment.SPLIT)
+
+
+@pytest.mark.parametrize(
+    ("adjustment", "accounted"), [(Adjustment.SPLIT, False), (Adjustment.TOTAL_RETURN, True)]
+)
+def test_dividends_come_with_the_prices(
+    yahoo: tuple[Yahoo, Session[Any]],
+    bars: Callable[..., YahooBars],
+    adjustment: Adjustment,
+    accounted: bool,
+) -> None:
+    yahoo[0].paid = {date(2020, 1, 3): 0.41}
+
+    found = fetch_prices(bars(), ["KO"], len(DAYS), LAST, adjustment)
+
+    (dividend,) = found.dividends
+    assert (dividend.symbol, dividend.ex_date) == ("KO", date(2020, 1, 3))
+    assert dividend.amount_usd == Decimal("0.41")
+    assert dividend.share == pytest.approx(0.41 / 52)
+    assert dividend.is_accounted is accounted
+    assert found.findings == ()
+    assert yahoo[0].asked.count("KO") == len(set(yahoo[0].asked))  # once, for both
+
+
+def test_adjusted_closes_that_leave_a_dividend_out_are_told(
+    yahoo: tuple[Yahoo, Session[Any]], bars: Callable[..., YahooBars]
+) -> None:
+    yahoo[0].paid = {date(2020, 1, 3): 0.41}
+    yahoo[0].leaves_out = True
+
+    found = fetch_prices(bars(), ["KO"], len(DAYS), LAST, Adjustment.TOTAL_RETURN)
+
+    assert found.findings == (
+        (
+            "Yahoo's adjusted closes of KO leave out the dividend of 0.41 USD on 2020-01-03, 0.79% "
+            "of the close before"
+        ),
+    )
+    assert [each.is_accounted for each in found.dividends] == [False]
+
+
+@pytest.mark.parametrize(
+    ("amount", "words"),
+    [(-0.41, "Yahoo says that KO paid -0.41 USD on 2020-01-03"), (60.0, "is not less than")],
+)
+def test_a_dividend_that_cannot_be_is_told(
+    yahoo: tuple[Yahoo, Session[Any]], bars: Callable[..., YahooBars], amount: float, words: str
+) -> None:
+    yahoo[0].paid = {date(2020, 1, 3): amount}
+
+    found = fetch_prices(bars(), ["KO"], len(DAYS), LAST, Adjustment.SPLIT)
+
+    assert found.dividends == ()
+    assert words in found.findings[0]
 
 
 def test_without_the_library_it_is_named(

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 
+from quant_platform_kit.release import Patience, pin, plan_deployment, verify_pins
+from quant_platform_kit.testing.gcloud import Cloud
 from tests.desk import Desk, make_desk, make_wheelhouse, world
+
+NOW = datetime(2026, 11, 20, 20, 30, tzinfo=UTC)
 
 Command = Callable[..., "CompletedProcess[str]"]
 
@@ -42,6 +49,14 @@ def house(tmp_path: Path) -> Desk:
 
 
 @pytest.fixture
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    """Return a project without services, whose `gcloud` is found before any other."""
+    made = Cloud.make(tmp_path / "cloud")
+    monkeypatch.setenv("PATH", f"{made.path}{os.pathsep}{os.environ['PATH']}")
+    return made
+
+
+@pytest.fixture
 def qpk() -> Command:
     """Return a function that runs `qpk release` on a desk."""
 
@@ -55,3 +70,32 @@ def qpk() -> Command:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def _running(tmp_path_factory: pytest.TempPathFactory, wheelhouse: Path) -> Path:
+    """Return a folder with a desk, and a cloud that runs what is pinned, to be copied."""
+    folder = tmp_path_factory.mktemp("running")
+    cloud = Cloud.make(folder / "cloud")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in world(wheelhouse).items():
+            patch.setenv(name, value)
+        patch.setenv("PATH", f"{cloud.path}{os.pathsep}{os.environ['PATH']}")
+        desk = make_desk(folder / "desk", siblings=False)
+        desk.release_both()
+        pin(desk.layout, {})
+        desk.commit_platforms()
+        for place in desk.layout.platforms:
+            verify_pins(desk.layout, place)
+            plan_deployment(desk.layout, place).make(why="", now=NOW, patience=Patience(0, 2))
+    return folder
+
+
+@pytest.fixture
+def running(_running: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Desk, Cloud]:
+    """Return a desk, and a cloud that runs what is pinned there; its `gcloud` is found first."""
+    for name in ("configs", "desk", "remotes"):
+        shutil.copytree(_running / name, tmp_path / name, symlinks=True)
+    cloud = Cloud(_running / "cloud").copy(tmp_path / "cloud")
+    monkeypatch.setenv("PATH", f"{cloud.path}{os.pathsep}{os.environ['PATH']}")
+    return Desk(tmp_path / "desk", siblings=False), cloud

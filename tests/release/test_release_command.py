@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +12,8 @@ import pytest
 
 from quant_platform_kit.cli import ExitCode
 from quant_platform_kit.release import Weight, load_layout, pin, plan, status
-from tests.cloud import Cloud
-from tests.desk import Desk, git
+from quant_platform_kit.testing.gcloud import Cloud
+from tests.desk import REGIONS, SERVICES, Desk, git
 
 Command = Callable[..., "CompletedProcess[str]"]
 ROOT = Path(__file__).parents[2]
@@ -36,9 +35,9 @@ def test_a_release_by_hand_follows_the_commands_that_each_step_prints(
     push = unpublished.stderr.split("Push it: `")[1].split("`")[0]
     subprocess.run(push.split(), check=True, capture_output=True)
     assert qpk(house, "pins", "--kit", "0.1.0").returncode == ExitCode.OK
-    tried = qpk(house, "verify-pins", "north")
+    tried = qpk(house, "verify-pins", "ibkr")
     assert tried.returncode == ExitCode.OK, tried.stderr
-    assert "north: starts from its pins, bundle" in tried.stdout
+    assert "ibkr: starts from its pins, bundle" in tried.stdout
 
 
 def test_status_is_ok_on_a_fresh_desk_and_not_once_platforms_differ(
@@ -49,50 +48,46 @@ def test_status_is_ok_on_a_fresh_desk_and_not_once_platforms_differ(
     assert "mini-kit: 0.1.0 has no tag yet" in fresh.stdout
     house.release_both()
     pin(house.layout, {})
-    older = (house.folder("north") / "bundle.json").read_text()
-    pins = (house.folder("north") / "requirements.txt").read_text()
+    older = (house.folder("ibkr") / "bundle.json").read_text()
+    pins = (house.folder("ibkr") / "requirements.txt").read_text()
     house.commit_platforms()
     house.release_both("0.2.0")
     pin(house.layout, {})
-    house.write("north", "bundle.json", older, commit=False)
-    house.write("north", "requirements.txt", pins, commit=False)
+    house.write("ibkr", "bundle.json", older, commit=False)
+    house.write("ibkr", "requirements.txt", pins, commit=False)
     found = qpk(house, "status")
     assert found.returncode == ExitCode.RELEASE
-    assert "✕ mini-kit: platforms pin different versions: 0.1.0 on north, 0.2.0 on south" in (
+    assert "✕ mini-kit: platforms pin different versions: 0.1.0 on ibkr, 0.2.0 on longbridge" in (
         found.stdout
     )
     plain = json.loads(qpk(house, "status", "--json").stdout)
     assert plain["matches"] is False
-    assert plain["platforms"]["north"]["mini-kit"] == "0.1.0"
-    assert plain["platforms"]["south"]["mini-kit"] == "0.2.0"
+    assert plain["platforms"]["ibkr"]["mini-kit"] == "0.1.0"
+    assert plain["platforms"]["longbridge"]["mini-kit"] == "0.2.0"
 
 
 def test_a_platform_without_pins_beside_one_with_them_is_a_mismatch(house: Desk) -> None:
     house.release_both()
     pin(house.layout, {})
-    (house.folder("south") / "bundle.json").unlink()
+    (house.folder("longbridge") / "bundle.json").unlink()
     found = [each for each in status(house.layout).findings if each.weight is Weight.MISMATCH]
-    assert [each.text for each in found] == ["south without pins, beside north"]
+    assert [each.text for each in found] == ["longbridge without pins, beside ibkr"]
 
 
-def test_status_asks_cloud_run_where_it_is_told_to(
-    house: Desk, qpk: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cloud = Cloud.make(tmp_path / "cloud")
-    monkeypatch.setenv("PATH", f"{cloud.folder}{os.pathsep}{os.environ['PATH']}")
-    assert "north-hk: it is not deployed yet" in qpk(house, "status", "--live").stdout
-    cloud.add("north-hk")
+def test_status_asks_cloud_run_where_it_is_told_to(house: Desk, qpk: Command, cloud: Cloud) -> None:
+    assert "rebalancer-ibkr: it is not deployed yet" in qpk(house, "status", "--live").stdout
+    cloud.add("rebalancer-ibkr", region=REGIONS["ibkr"])
     found = qpk(house, "status", "--live")
     assert found.returncode == ExitCode.RELEASE
-    assert "✕ north-hk: it has no label `commit`" in found.stdout
+    assert "✕ rebalancer-ibkr: it has no label `commit`" in found.stdout
     plain = json.loads(qpk(house, "status", "--live", "--json").stdout)
-    assert plain["services"]["north-hk"] == {"commit": "", "bundle": None, "ready": True}
+    assert plain["services"]["rebalancer-ibkr"] == {"commit": "", "bundle": None, "ready": True}
 
 
 def test_status_is_shown_without_an_answer_of_the_remote_and_is_not_ok(
     house: Desk, qpk: Command
 ) -> None:
-    house.git("north", "remote", "set-url", "origin", "../gone.git")
+    house.git("ibkr", "remote", "set-url", "origin", "../gone.git")
     found = qpk(house, "status")
     assert found.returncode == ExitCode.RELEASE
     assert "✕ mini-kit: origin does not answer" in found.stdout
@@ -112,9 +107,12 @@ def test_the_plan_of_a_new_kit_moves_strategies_pins_and_then_services(desk: Des
     assert steps[2].commands == ("./release.sh strategies 0.2.0",)
     assert "its changelog says nothing about 0.2.0 yet" in steps[0].what
     assert steps[4].commands == ("./release.sh pins --kit 0.2.0 --strategies 0.2.0",)
-    services = [step.what for step in steps if step.what.startswith("Deploy")]
-    names = ("north-hk", "north-sg", "south-hk", "south-sg")
-    assert services == [f"Deploy {name}; its variables stay as they are" for name in names]
+    services = [step for step in steps if step.what.startswith("Deploy")]
+    assert [step.commands[0] for step in services] == [
+        f"./release.sh deploy {name}" for name in SERVICES
+    ]
+    for step, names in zip(services, SERVICES.values(), strict=True):
+        assert all(name in step.what for name in names)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +133,7 @@ def test_pins_name_the_remote_and_never_a_login_of_it(
     git(house.root, "remote", "set-url", "origin", remote)
     git(house.root, "config", f"url.{bare}.insteadOf", remote)
     pin(house.layout, {})
-    text = (house.folder("north") / "requirements.txt").read_text()
+    text = (house.folder("ibkr") / "requirements.txt").read_text()
     assert pinned in text
     assert "secret" not in text
 
@@ -151,5 +149,14 @@ def test_the_front_door_takes_every_command() -> None:
         [ROOT / "release.sh", "--help"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    for verb in ("status", "plan", "kit", "strategies", "pipelines", "pins", "verify-pins"):
+    for verb in (
+        "status",
+        "plan",
+        "kit",
+        "strategies",
+        "pipelines",
+        "pins",
+        "verify-pins",
+        "shadow",
+    ):
         assert f" {verb} " in done.stdout

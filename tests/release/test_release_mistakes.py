@@ -20,6 +20,9 @@ from tests.desk import Desk, make_desk, make_wheelhouse, world
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "release.md"
 
+# Of a service that is not told where its bundle lies.
+BARE: Final = {"STRATEGY_PROFILE": "global_etf_rotation", "EXECUTION_MODE": "dry_run"}
+
 Act = Callable[[], object]
 Mistake = Callable[[Desk], Act]
 """Prepares a desk, and returns what the mistaken person does next."""
@@ -240,25 +243,25 @@ def _(desk: Desk) -> Act:
 
 @mistake("An extra that the pinned version does not have", ReasonCode.PIN_RANGE)
 def _(desk: Desk) -> Act:
-    desk.write("north", "requirements.in", "mini-kit[south]\nmini-strategies\n")
+    desk.write("ibkr", "requirements.in", "mini-kit[schwab]\nmini-strategies\n")
     return lambda: pin(desk.layout, {})
 
 
 @mistake("A platform that installs strategies and forgets the kit", ReasonCode.RELEASE_LAYOUT)
 def _(desk: Desk) -> Act:
-    desk.write("north", "requirements.in", "mini-strategies\n")
+    desk.write("ibkr", "requirements.in", "mini-strategies\n")
     return lambda: pin(desk.layout, {})
 
 
 @mistake("A library pinned in a platform, past the packages' metadata", ReasonCode.RELEASE_LAYOUT)
 def _(desk: Desk) -> Act:
-    desk.write("north", "requirements.in", "mini-kit\nmini-strategies\ntinylib==1.1\n")
+    desk.write("ibkr", "requirements.in", "mini-kit\nmini-strategies\ntinylib==1.1\n")
     return lambda: pin(desk.layout, {})
 
 
 @mistake("A version written into requirements.in", ReasonCode.RELEASE_LAYOUT)
 def _(desk: Desk) -> Act:
-    desk.write("north", "requirements.in", "mini-kit==0.1.0\nmini-strategies\n")
+    desk.write("ibkr", "requirements.in", "mini-kit==0.1.0\nmini-strategies\n")
     return lambda: pin(desk.layout, {})
 
 
@@ -282,35 +285,35 @@ def _(desk: Desk) -> Act:
 @mistake("A pin changed by hand", ReasonCode.PIN_EDITED)
 def _(desk: Desk) -> Act:
     pin(desk.layout, {})
-    _replace(desk.folder("north") / "requirements.txt", "0.1.0", "0.2.0")
+    _replace(desk.folder("ibkr") / "requirements.txt", "0.1.0", "0.2.0")
     return lambda: _verify(desk)
 
 
 @mistake("A pin changed to a branch", ReasonCode.PIN_EDITED)
 def _(desk: Desk) -> Act:
     pin(desk.layout, {})
-    _replace(desk.folder("north") / "requirements.txt", desk.tag("kit", "0.1.0"), "main")
+    _replace(desk.folder("ibkr") / "requirements.txt", desk.tag("kit", "0.1.0"), "main")
     return lambda: _verify(desk)
 
 
 @mistake("A library changed in the lock by hand", ReasonCode.PIN_EDITED)
 def _(desk: Desk) -> Act:
     pin(desk.layout, {})
-    _replace(desk.folder("north") / "requirements.lock", "tinylib==1.0", "tinylib==1.1")
+    _replace(desk.folder("ibkr") / "requirements.lock", "tinylib==1.0", "tinylib==1.1")
     return lambda: _verify(desk)
 
 
 @mistake("A rollout list changed after it was bundled", ReasonCode.PIN_EDITED)
 def _(desk: Desk) -> Act:
     pin(desk.layout, {})
-    (desk.folder("north") / "platform.toml").write_text('[rollout]\nenabled = ["other"]\n')
+    (desk.folder("ibkr") / "platform.toml").write_text('[rollout]\nenabled = ["other"]\n')
     return lambda: _verify(desk)
 
 
 @mistake("A bundle cut short", ReasonCode.BUNDLE_UNREADABLE)
 def _(desk: Desk) -> Act:
     pin(desk.layout, {})
-    path = desk.folder("north") / "bundle.json"
+    path = desk.folder("ibkr") / "bundle.json"
     path.write_text(path.read_text()[:80])
     return lambda: _verify(desk)
 
@@ -325,7 +328,7 @@ def _(desk: Desk) -> Act:
 @mistake("What builds a package changed in its lock by hand", ReasonCode.PIN_EDITED)
 def _(desk: Desk) -> Act:
     pin(desk.layout, {})
-    lock = desk.folder("north") / "build.lock"
+    lock = desk.folder("ibkr") / "build.lock"
     lock.write_text(re.sub(r"sha256:\w{64}", f"sha256:{'0' * 64}", lock.read_text()))
     return lambda: _verify(desk)
 
@@ -341,15 +344,15 @@ def _(desk: Desk) -> Act:
 @mistake("A service that does not start", ReasonCode.PIN_UNBOOTABLE)
 def _(desk: Desk) -> Act:
     pin(desk.layout, {})
-    (desk.folder("north") / "main.py").write_text("import nothing_of_this_name\n")
+    (desk.folder("ibkr") / "main.py").write_text("import nothing_of_this_name\n")
     return lambda: _verify(desk)
 
 
 @mistake("A service that answers, and does not say what it is made of", ReasonCode.PIN_UNBOOTABLE)
 def _(desk: Desk) -> Act:
     pin(desk.layout, {})
-    path = desk.folder("north") / "main.py"
-    _replace(path, '"bundle": bundle.id, ', "")
+    path = desk.folder("ibkr") / "main.py"
+    path.write_text(path.read_text().replace('("ibkr")', f'("ibkr", {BARE})'))
     return lambda: _verify(desk)
 
 
@@ -358,7 +361,7 @@ def _(desk: Desk) -> Act:
 
 @mistake("A command in a folder without release.toml", ReasonCode.RELEASE_LAYOUT)
 def _(desk: Desk) -> Act:
-    return lambda: load_layout(desk.folder("north"))
+    return lambda: load_layout(desk.folder("ibkr"))
 
 
 @mistake("A misspelt key in release.toml", ReasonCode.RELEASE_LAYOUT)
@@ -434,5 +437,6 @@ def test_a_library_that_is_not_the_one_whose_hash_was_locked_is_refused(
 
 
 def test_the_runbook_lists_every_mistake() -> None:
-    rows = re.findall(r"^\| ([^|]+?) \| `([A-Z_]+)` \|$", PAGE.read_text(), flags=re.MULTILINE)
+    text = PAGE.read_text(encoding="utf-8").partition("## Mistakes in a cutover")[0]
+    rows = re.findall(r"^\| ([^|]+?) \| `([A-Z_]+)` \|$", text, flags=re.MULTILINE)
     assert rows == [(told, code.value) for told, (code, _) in MISTAKES.items()]

@@ -158,14 +158,14 @@ def test_the_steps_of_an_image_install_what_is_pinned_and_take_the_tools_away(
     steps = building((ROOT / "platforms" / "ibkr" / "Dockerfile").read_text())
     script = "set -e\n" + "\n".join(steps).replace("/service/", f"{service}/")
     script = f"export PATH={service}/environment/bin:$PATH\n{script}"
-    bare = house.root / house.git("north", "config", "remote.origin.url")
+    bare = house.root / house.git("ibkr", "config", "remote.origin.url")
     url = "https://git.invalid/desk.git"
-    house.git("north", "config", f"url.{bare}.insteadOf", url)
+    house.git("ibkr", "config", f"url.{bare}.insteadOf", url)
     config = tmp_path / "gitconfig"
     config.write_text(f'[url "{bare.as_uri()}"]\n\tinsteadOf = {url}\n')
     done = subprocess.run(
         ["/usr/bin/env", f"GIT_CONFIG_GLOBAL={config}", "bash", "-c", script],
-        cwd=house.folder("north"),
+        cwd=house.folder("ibkr"),
         capture_output=True,
         text=True,
         check=False,

@@ -32,6 +32,7 @@ OF_SNAPSHOTS = {
     "a_missing_row_decides_nothing_else",
     "a_missing_snapshot_blocks",
     "a_snapshot_of_the_session_itself_blocks",
+    "a_snapshot_outside_its_window_holds",
     "a_stale_snapshot_blocks",
     "an_undefined_feature_decides_nothing_else",
 }
@@ -96,6 +97,8 @@ def left_out(manifest: StrategyManifest) -> set[str]:
             cards.add("the_scale_of_prices_changes_nothing")
     if manifest.snapshot is None:
         cards |= OF_SNAPSHOTS
+    elif manifest.snapshot.execution_window_sessions is None:
+        cards.add("a_snapshot_outside_its_window_holds")
     if manifest.reads_portfolio:
         cards.add("dollars_matter_only_where_they_are_declared")
     else:

@@ -9,21 +9,24 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
-from quant_platform_kit.contracts import decode, digest
+from quant_platform_kit.contracts import StrategyManifest, decode, digest, encode
 from quant_platform_kit.errors import ContractError, ReasonCode, SettingsError
 
 __all__ = [
     "Bundle",
+    "Declared",
     "Pin",
     "differences",
     "installed_bundle",
     "parse_bundle",
     "read_bundle",
+    "require_declared",
     "require_installed",
     "running_python",
 ]
@@ -53,6 +56,33 @@ class Pin:
 
 
 @dataclass(frozen=True, slots=True)
+class Declared:
+    """What a profile says of itself that data and settings have to fit.
+
+    Parameters
+    ----------
+    config_sha256 : str
+        Of its default configuration.
+    snapshot_contract : str
+        The schema and version of the snapshot it reads; empty when it reads none.
+    columns_sha256 : str
+        Of the columns that it requires of the snapshot.
+    """
+
+    config_sha256: str
+    snapshot_contract: str = ""
+    columns_sha256: str = ""
+
+    @classmethod
+    def of(cls, manifest: StrategyManifest, config_sha256: str) -> Declared:
+        """Return what a manifest says, with the digest of the configuration it was made with."""
+        need = manifest.snapshot
+        if need is None:
+            return cls(config_sha256)
+        return cls(config_sha256, need.contract, digest(need.columns))
+
+
+@dataclass(frozen=True, slots=True)
 class Bundle:
     """Everything a platform's service is made of.
 
@@ -69,6 +99,14 @@ class Bundle:
         Of the files that hold the hashes of their wheels, and of what our packages are built with.
     config_sha256 : str
         Of the platform's rollout list.
+    beside : tuple of Pin
+        Our packages that the service does without, and that it was tested with: they publish what
+        it reads.
+    profiles : mapping of str to Declared
+        What each enabled profile declares, by name; as far as the strategies say so.
+    more : mapping of str to object
+        What a later kit has written that this one does not know. A service that went back to this
+        kit starts all the same, and its bundle has the id that the later one calls it by.
     """
 
     platform: str
@@ -78,11 +116,24 @@ class Bundle:
     lock_sha256: str
     build_lock_sha256: str
     config_sha256: str
+    beside: tuple[Pin, ...] = ()
+    profiles: Mapping[str, Declared] = field(default_factory=lambda: MappingProxyType({}))
+    more: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def id(self) -> str:
-        """Twelve hexadecimal digits that stand for all of it."""
-        return digest(self)[:_ID_LENGTH]
+        """Twelve hexadecimal digits that stand for all of it.
+
+        What is empty does not count: a bundle keeps its id when bundles learn to say more.
+        """
+        said = {name: value for name, value in self.document().items() if value}
+        return digest(said)[:_ID_LENGTH]
+
+    def document(self) -> dict[str, Any]:
+        """Return what its file says."""
+        document: dict[str, Any] = encode(self)
+        more = document.pop("more")
+        return {**document, **more}
 
     def pin(self, package: str) -> Pin | None:
         """Return the pin of a package; None when it has none."""
@@ -129,8 +180,11 @@ def parse_bundle(text: str, where: str) -> Bundle:
         ``BUNDLE_UNREADABLE``.
     """
     try:
-        return decode(Bundle, json.loads(text))
-    except (ValueError, ContractError) as error:
+        document = json.loads(text)
+        known = {each.name for each in fields(Bundle)} & document.keys()
+        more = {name: value for name, value in document.items() if name not in known}
+        return decode(Bundle, {"more": more, **{name: document[name] for name in known}})
+    except (ValueError, AttributeError, ContractError) as error:  # also JSON that is no object
         raise _unreadable(where, error) from error
 
 
@@ -160,6 +214,33 @@ def require_installed(bundle: Bundle) -> None:
         "the image again from the platform's pins.",
         code=ReasonCode.BUNDLE_MISMATCH,
     )
+
+
+def require_declared(bundle: Bundle, declared: Mapping[str, Declared]) -> None:
+    """Refuse profiles that declare something else than those the bundle was made of.
+
+    A profile of which the bundle says nothing is not compared.
+
+    Raises
+    ------
+    SettingsError
+        ``BUNDLE_MISMATCH``.
+    """
+    for name, found in declared.items():
+        tested = bundle.profiles.get(name)
+        if tested is None or found == tested:
+            continue
+        what = (
+            "another default configuration"
+            if found.config_sha256 != tested.config_sha256
+            else "another snapshot"
+        )
+        raise SettingsError(
+            f"{name} declares {what} than the one in bundle {bundle.id}. This combination was "
+            "never tested, so the service does not start and nothing is traded. Build the image "
+            "again from the platform's pins.",
+            code=ReasonCode.BUNDLE_MISMATCH,
+        )
 
 
 def differences(bundle: Bundle) -> Iterator[str]:

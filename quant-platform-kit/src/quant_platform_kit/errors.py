@@ -112,6 +112,10 @@ class ReasonCode(StrEnum):
     PROFILE_UNKNOWN = "PROFILE_UNKNOWN", "No installed package offers this strategy profile."
     PROFILE_BROKEN = "PROFILE_BROKEN", "The strategy profile cannot be loaded."
     PROFILE_NOT_ENABLED = "PROFILE_NOT_ENABLED", "The profile's status does not allow this mode."
+    PROFILE_NOT_ROLLED_OUT = (
+        "PROFILE_NOT_ROLLED_OUT",
+        "The profile is not enabled on the platform, or lacks something there.",
+    )
     CONFIG_INVALID = "CONFIG_INVALID", "The profile's configuration file does not fit its model."
     STRATEGY_FAILED = "STRATEGY_FAILED", "The strategy raised or answered something malformed."
     STRATEGY_TIMEOUT = "STRATEGY_TIMEOUT", "The strategy did not answer within its time."
@@ -169,6 +173,7 @@ class ReasonCode(StrEnum):
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE", "The platform's own store cannot be used."
     SECRET_UNUSABLE = "SECRET_UNUSABLE", "A secret cannot be had where a variable says it is kept."
     SETTING_INVALID = "SETTING_INVALID", "A setting is unknown, unreadable or contradictory."
+    VARIABLE_STALE = "VARIABLE_STALE", "A variable is set that the profile or platform never reads."
     BUNDLE_MISMATCH = "BUNDLE_MISMATCH", "What is installed is not what the bundle names."
     BUNDLE_UNREADABLE = "BUNDLE_UNREADABLE", "The bundle's file is missing or cannot be read."
     VALUE_MALFORMED = "VALUE_MALFORMED", "A value broke its contract at a door."
@@ -188,7 +193,20 @@ class ReasonCode(StrEnum):
     PIN_MISSING = "PIN_MISSING", "A platform has no pins, or only a part of them."
     PIN_RANGE = "PIN_RANGE", "A pinned version lies outside the range that another one declares."
     PIN_EDITED = "PIN_EDITED", "A file of pins is not what its bundle says; pins are never edited."
+    PIN_UNTRIED = "PIN_UNTRIED", "Nobody has built these pins, and started a service from them."
     PIN_UNBOOTABLE = "PIN_UNBOOTABLE", "A service did not start from its pins."
+
+    # Cutovers
+    DEPLOY_UNPUBLISHED = (
+        "DEPLOY_UNPUBLISHED",
+        "A commit that is to be deployed has changes beside it, or was not pushed.",
+    )
+    DEPLOY_MISMATCH = "DEPLOY_MISMATCH", "A service does not run what is pinned."
+    SWITCH_PROFILE = "SWITCH_PROFILE", "A service may not run the profile that was asked for."
+    SWITCH_VARIABLE = "SWITCH_VARIABLE", "A variable that a profile needs is missing or at odds."
+    SHADOW_MISSING = "SHADOW_MISSING", "Nobody has compared the new profile with the current one."
+    SERVICE_CHANGED = "SERVICE_CHANGED", "A service is not what its record or the plan says."
+    RECORD_MISSING = "RECORD_MISSING", "There is no record of what could be taken back."
 
     # Anything else
     UNEXPECTED = "UNEXPECTED", "A defect: an error that no rule foresaw."

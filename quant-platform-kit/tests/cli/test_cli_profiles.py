@@ -191,7 +191,7 @@ def test_what_a_platform_cannot_run_may_not_be_on_its_list(
 def test_json_holds_the_whole_manifest(qpk: Qpk, folder: Folder) -> None:
     profile = answer(qpk("profiles", "--json"))[ROTATION]
     fields = set(StrategyManifest.__dataclass_fields__)
-    assert set(profile) == fields | {"input_mode", "module", "platforms"}
+    assert set(profile) == fields | {"input_mode", "modes", "module", "platforms"}
     assert profile["module"] == "us_equity_strategies.global_etf_rotation"
 
 

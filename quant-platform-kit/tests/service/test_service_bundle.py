@@ -12,7 +12,6 @@ import pytest
 from flask import Flask
 
 from quant_platform_kit.bundle import Bundle, Pin, differences, running_python
-from quant_platform_kit.contracts import encode
 from quant_platform_kit.errors import ReasonCode, SettingsError
 
 App = Callable[..., Flask]
@@ -33,7 +32,7 @@ def start(make_app: App, tmp_path: Path) -> Callable[[Bundle], Flask]:
     path = tmp_path / "bundle.json"
 
     def started(bundle: Bundle) -> Flask:
-        path.write_text(json.dumps(encode(bundle)))
+        path.write_text(json.dumps(bundle.document()))
         return make_app(QPK_BUNDLE_PATH=str(path))
 
     return started

@@ -30,6 +30,7 @@ Changes = Mapping[str, object] | None
 STOCKS = ("SIM_A", "SIM_B", "SIM_C", "SIM_D")
 CHOSEN = 2
 WINDOW = 20
+ACTED_ON = 3
 
 SOURCE = '''
 """A strategy in a file: everything in one symbol while it is above its average."""
@@ -116,8 +117,11 @@ def ranked(context: StrategyContext) -> Decision:
     as_of = snapshot.manifest.as_of
     if as_of >= context.session:
         return Decision.blocked(ReasonCode.SNAPSHOT_FUTURE, f"{as_of}")
-    if context.calendar.sessions_between(as_of, context.session) > WINDOW:
+    age = context.calendar.sessions_between(as_of, context.session)
+    if age > WINDOW:
         return Decision.blocked(ReasonCode.SNAPSHOT_STALE, f"{as_of}")
+    if age > ACTED_ON:
+        return Decision.hold("outside_execution_window")
     strengths = {row.symbol: row.features["mom_6m"] for row in snapshot.rows}
     needed = ("SIM_INDEX", *(symbol for symbol in STOCKS if context.sleeve.holds(symbol)))
     if not all(math.isfinite(strengths.get(symbol, math.nan)) for symbol in needed):
@@ -144,7 +148,12 @@ def funded(context: StrategyContext) -> Decision:
 
 
 BARS = HistoryInput(STOCKS, WINDOW, columns=("close", "high"))
-FEATURES = SnapshotInput("sound.v1", ("symbol", "sector", "mom_6m"), max_age_sessions=WINDOW)
+FEATURES = SnapshotInput(
+    "sound.v1",
+    ("symbol", "sector", "mom_6m"),
+    max_age_sessions=WINDOW,
+    execution_window_sessions=ACTED_ON,
+)
 
 
 class Sound:

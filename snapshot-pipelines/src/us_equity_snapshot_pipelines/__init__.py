@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from us_equity_snapshot_pipelines._build import BuiltSnapshot, Exclusion, build_snapshot
+    from us_equity_snapshot_pipelines._dividends import Dividend
     from us_equity_snapshot_pipelines._prices import PriceHistory, fetch_prices, read_prices
     from us_equity_snapshot_pipelines._publish import (
         publish,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BuiltSnapshot",
     "Choice",
+    "Dividend",
     "Exclusion",
     "Membership",
     "Place",
@@ -51,6 +53,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "_build": ("BuiltSnapshot", "Exclusion", "build_snapshot"),
+    "_dividends": ("Dividend",),
     "_prices": ("PriceHistory", "fetch_prices", "read_prices"),
     "_publish": (
         "publish",

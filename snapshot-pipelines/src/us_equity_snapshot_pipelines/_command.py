@@ -6,7 +6,7 @@ imported by the command that needs it: `qpk --help` shows this module too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -44,7 +44,7 @@ Prices = Annotated[
     str,
     typer.Option(
         metavar="FOLDER",
-        help="CSV or Parquet files of prices; or `sample`, `broker` or `yfinance`.",
+        help="CSV or Parquet files of prices and dividends; or `sample`, `broker` or `yfinance`.",
     ),
 ]
 AdjustmentOption = Annotated[
@@ -193,6 +193,8 @@ def inspect(
     as_json: Json = False,
 ) -> None:
     """Check that a version is whole, and show what it says."""
+    import json
+
     from quant_platform_kit.inputs import open_store
     from us_equity_snapshot_pipelines._publish import read_release
     from us_equity_snapshot_pipelines._release import SUMMARY_FILE
@@ -203,6 +205,7 @@ def inspect(
         _print(canonical(found.manifest))
         return
     manifest = found.manifest
+    summary = json.loads(found.files.get(SUMMARY_FILE, b"{}"))
     _table(
         f"{manifest.profile}, version {manifest.version}",
         (
@@ -212,12 +215,13 @@ def inspect(
             ("prices", manifest.adjustment.value),
             ("rows", manifest.row_count),
             ("columns", ", ".join(manifest.columns)),
+            ("dividends", _dividends(summary.get("dividends", ()))),
             ("built", f"{manifest.generated_at:%Y-%m-%d %H:%M} UTC by {manifest.code_version}"),
             ("files", ", ".join(manifest.files)),
             ("address", store.where(manifest.version)),
         ),
     )
-    for line in _warnings(found.files.get(SUMMARY_FILE, b"{}")):
+    for line in summary.get("warnings", ()):
         _print(f"  warning: {line}")
 
 
@@ -265,10 +269,9 @@ def _show_published(manifest: SnapshotManifest, where: str, *, as_json: bool) ->
     )
 
 
-def _warnings(summary: bytes) -> Iterable[str]:
-    import json
-
-    return [str(line) for line in json.loads(summary).get("warnings", ())]
+def _dividends(listed: Sequence[Mapping[str, object]]) -> str:
+    falls = sum(not each["is_accounted"] for each in listed)
+    return f"{len(listed)} while the features looked; closes fall by {falls} of them"
 
 
 def _table(title: str, rows: Iterable[tuple[str, object]]) -> None:

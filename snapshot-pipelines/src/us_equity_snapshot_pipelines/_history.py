@@ -14,6 +14,8 @@ from datetime import date, datetime
 from itertools import groupby
 from typing import Final
 
+import numpy as np
+
 import us_equity_snapshot_pipelines as package
 from quant_platform_kit.contracts import digest
 from quant_platform_kit.errors import InputError, ReasonCode
@@ -30,6 +32,7 @@ from quant_platform_kit.inputs import (
 from quant_platform_kit.market import ExchangeCalendar, xnys
 from quant_platform_kit.strategy import Strategy
 from us_equity_snapshot_pipelines._build import build_rows, lay_out
+from us_equity_snapshot_pipelines._dividends import Dividend, gone_ex
 from us_equity_snapshot_pipelines._panel import PricePanel
 from us_equity_snapshot_pipelines._publish import store_version
 from us_equity_snapshot_pipelines._ranking import choose
@@ -53,6 +56,7 @@ class Partition:
     recipe: Recipe
     universe: Universe
     panel: PricePanel
+    dividends: tuple[Dividend, ...]
     days: tuple[date, ...]
     location: str
     generated_at: datetime
@@ -143,6 +147,7 @@ def make_partition(task: Partition) -> tuple[PastVersion, ...]:
             generated_at=task.generated_at,
             code_version=package.__version__,
             choice=choose(task.strategy, built, calendar),
+            dividends=gone_ex(task.dividends, task.panel, day),
         )
         pointer = store_version(store, made).pointer
         entries.append(PastVersion(day, pointer.version, pointer.manifest_sha256))
@@ -156,11 +161,17 @@ def _partitions(workshop: Workshop, days: Sequence[date], location: str) -> Iter
     generated_at = workshop.clock.now()
     for _, year in groupby(days, lambda day: day.year):
         part = tuple(year)
+        cut = panel.cut(part[0], part[-1])
         yield Partition(
             strategy=workshop.strategy,
             recipe=workshop.recipe,
             universe=workshop.universe,
-            panel=panel.cut(part[0], part[-1]),
+            panel=cut,
+            dividends=tuple(
+                each
+                for each in workshop.prices.dividends
+                if cut.days[0] < np.datetime64(each.ex_date) <= cut.days[-1]
+            ),
             days=part,
             location=location,
             generated_at=generated_at,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _BARS: Final = 24
 _BIGGEST: Final = 10
+_NEWEST: Final = 100
 
 
 def render(
@@ -32,6 +33,7 @@ def render(
         manifest=manifest,
         summary=summary,
         choice=choice,
+        newest=_NEWEST,
         features=[
             (name, _histogram([row.features[name] for row in rows]))
             for name in names

@@ -6,13 +6,20 @@ import csv
 import hashlib
 import io
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Final
 
-from quant_platform_kit.contracts import FeatureRow, SnapshotManifest, digest, encode
+from quant_platform_kit.contracts import (
+    Adjustment,
+    FeatureRow,
+    SnapshotManifest,
+    digest,
+    encode,
+)
 from quant_platform_kit.inputs import (
     MANIFEST_FILE,
     SNAPSHOT_FILE,
@@ -21,6 +28,7 @@ from quant_platform_kit.inputs import (
     encode_features,
 )
 from us_equity_snapshot_pipelines._build import BuiltSnapshot
+from us_equity_snapshot_pipelines._dividends import Dividend
 from us_equity_snapshot_pipelines._ranking import Choice
 
 PARQUET_FILE: Final = "snapshot.parquet"
@@ -79,6 +87,7 @@ def release(
     choice: Choice | None = None,
     before: Publication | None = None,
     findings: Iterable[str] = (),
+    dividends: Sequence[Dividend] = (),
 ) -> Release:
     """Make a version of what was built.
 
@@ -98,6 +107,8 @@ def release(
         The version that the page compares with.
     findings : iterable of str
         What the source of the prices found odd, in sentences.
+    dividends : sequence of Dividend
+        What went ex while the features looked.
     """
     from us_equity_snapshot_pipelines._page import render
 
@@ -119,7 +130,7 @@ def release(
         config_name=built.config_name,
     )
     manifest = replace(manifest, version=f"{built.as_of}-{identity(manifest)[:_HASH_LENGTH]}")
-    summary = summarise(built, choice, findings)
+    summary = summarise(built, choice, findings, dividends)
     files = {
         SNAPSHOT_FILE: table,
         PARQUET_FILE: encode_parquet(built.columns, built.rows),
@@ -133,7 +144,10 @@ def release(
 
 
 def summarise(
-    built: BuiltSnapshot, choice: Choice | None, findings: Iterable[str]
+    built: BuiltSnapshot,
+    choice: Choice | None,
+    findings: Iterable[str],
+    dividends: Sequence[Dividend] = (),
 ) -> Mapping[str, object]:
     """Return what an operator has to know before trusting a version."""
     eligible = sum(row.features["eligible"] > 0 for row in built.rows)
@@ -148,6 +162,7 @@ def summarise(
         for symbol in built.outside
     ]
     warnings += findings
+    warnings += _seen_as_losses(dividends, built.adjustment)
     if choice is not None and choice.refusal:
         warnings.append(f"the profile would not decide on it: {choice.refusal}")
     if coverage < _LOW_COVERAGE:
@@ -163,6 +178,16 @@ def summarise(
             for name in built.columns
             if built.rows and name in built.rows[0].features
         },
+        "dividends": [
+            {
+                "symbol": each.symbol,
+                "ex_date": each.ex_date,
+                "amount_usd": f"{each.amount_usd:f}",
+                "share_of_close": f"{each.share:.4f}",
+                "is_accounted": each.is_accounted,
+            }
+            for each in sorted(dividends, key=attrgetter("ex_date", "symbol"))
+        ],
         "eligible": eligible,
         "excluded": [
             {"symbol": e.symbol, "code": e.code, "detail": e.detail} for e in built.excluded
@@ -173,6 +198,17 @@ def summarise(
         "status": "warnings" if warnings else "ok",
         "warnings": warnings,
     }
+
+
+def _seen_as_losses(dividends: Sequence[Dividend], adjustment: Adjustment) -> Iterator[str]:
+    """Say in one sentence what the list of dividends says of each: a market has thousands."""
+    losses = [each for each in dividends if not each.is_accounted]
+    if losses:
+        symbols = {each.symbol for each in losses}
+        yield (
+            f"{adjustment.value} closes fall by dividends, which features take for losses: "
+            f"{len(losses)} are listed, of {len(symbols)} symbols"
+        )
 
 
 def encode_ranking(choice: Choice) -> bytes:

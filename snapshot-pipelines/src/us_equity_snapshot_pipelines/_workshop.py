@@ -13,6 +13,7 @@ from quant_platform_kit.inputs import ObjectStore, Publication
 from quant_platform_kit.market import Clock, ExchangeCalendar, SystemClock, xnys
 from quant_platform_kit.strategy import Strategy, load_catalog
 from us_equity_snapshot_pipelines._build import build_rows, lay_out
+from us_equity_snapshot_pipelines._dividends import gone_ex
 from us_equity_snapshot_pipelines._prices import PriceHistory
 from us_equity_snapshot_pipelines._publish import read_version, versions
 from us_equity_snapshot_pipelines._ranking import choose
@@ -78,6 +79,7 @@ class Workshop:
             choice=choose(self.strategy, built, self.calendar),
             before=_version_before(store, as_of),
             findings=self.prices.findings,
+            dividends=gone_ex(self.prices.dividends, panel, as_of),
         )
 
 

@@ -2,13 +2,16 @@
 
 Yahoo's closes are adjusted for splits, and its adjusted closes for dividends too, both up to the
 day of the question. So every symbol is asked for once, for all of its sessions, and an answer is
-never put together with an earlier one. Prices as they were traded cannot be had from there.
+never put together with an earlier one. Prices as they were traded cannot be had from there. The
+same answer has the dividends, adjusted for splits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from http import HTTPStatus
 from importlib import import_module
 from types import ModuleType
@@ -19,6 +22,8 @@ import numpy as np
 from quant_platform_kit.contracts import Adjustment
 from quant_platform_kit.errors import InputError, ReasonCode, SettingsError, TransientError
 from quant_platform_kit.market import BarFrame, Clock, ExchangeCalendar
+from us_equity_snapshot_pipelines._dividends import Dividend, Payment, between
+from us_equity_snapshot_pipelines._odd_dividends import assess
 
 _COLUMNS: Final = {"open": "Open", "high": "High", "low": "Low", "close": "Close"}
 
@@ -51,6 +56,7 @@ class YahooBars:
         self._calendar = calendar
         self._clock = clock
         self._session = session
+        self._answers: dict[tuple[str, date, date], Any] = {}
 
     def daily_bars(
         self, symbols: Sequence[str], sessions: int, last_session: date, adjustment: Adjustment
@@ -72,10 +78,51 @@ class YahooBars:
                 "Nothing was built. Ask for --adjustment split or total_return.",
                 code=ReasonCode.BAR_INVALID,
             )
-        last = min(last_session, self._calendar.last_complete_session(self._clock.now()))
-        first = self._calendar.offset(last, 1 - sessions)
-        found = {symbol: self._frame(symbol, first, last, adjustment) for symbol in symbols}
+        span = self._span(sessions, last_session)
+        found = {symbol: self._frame(symbol, *span, adjustment) for symbol in symbols}
         return {symbol: frame for symbol, frame in found.items() if frame is not None}
+
+    def dividends(
+        self,
+        frames: Mapping[str, BarFrame],
+        sessions: int,
+        last_session: date,
+        adjustment: Adjustment,
+    ) -> tuple[tuple[Dividend, ...], tuple[str, ...]]:
+        """Return the dividends of what was answered, and what is odd about them.
+
+        The closes are held against them: where the adjusted ones leave one out, that is told.
+        """
+        span = self._span(sessions, last_session)
+        traded = {symbol: self._frame(symbol, *span, Adjustment.SPLIT) for symbol in frames}
+        known = {symbol: frame for symbol, frame in traded.items() if frame is not None}
+        paid = [each for symbol in known for each in self._payments(symbol, *span)]
+        odd = [
+            f"Yahoo says that {each.symbol} paid {each.amount_usd:f} USD on {each.ex_date}"
+            for each in paid
+            if each.amount_usd < 0
+        ]
+        good = [each for each in paid if each.amount_usd > 0]
+        dividends, findings = assess(good, known, Adjustment.SPLIT)
+        if adjustment is Adjustment.TOTAL_RETURN:
+            dividends = tuple(_held_against(dividends, known, frames))
+            odd += [
+                f"Yahoo's adjusted closes of {each.symbol} leave out the dividend of "
+                f"{each.amount_usd:f} USD on {each.ex_date}, {each.share:.2%} of the close before"
+                for each in dividends
+                if not each.is_accounted
+            ]
+        return dividends, (*findings, *odd)
+
+    def _span(self, sessions: int, last_session: date) -> tuple[date, date]:
+        last = min(last_session, self._calendar.last_complete_session(self._clock.now()))
+        return self._calendar.offset(last, 1 - sessions), last
+
+    def _payments(self, symbol: str, first: date, last: date) -> Iterator[Payment]:
+        table = self._ask(symbol, first, last)
+        for instant, amount in table["Dividends"].items():
+            if amount and first <= instant.date() <= last:
+                yield Payment(symbol, instant.date(), Decimal(repr(float(amount))))
 
     def _frame(
         self, symbol: str, first: date, last: date, adjustment: Adjustment
@@ -100,7 +147,13 @@ class YahooBars:
         )
 
     def _ask(self, symbol: str, first: date, last: date) -> Any:  # noqa: ANN401 (untyped)
-        """Return Yahoo's table of one symbol; None when Yahoo does not know it."""
+        """Return Yahoo's table of one symbol, asked for once; None when Yahoo does not know it."""
+        question = (symbol, first, last)
+        if question not in self._answers:
+            self._answers[question] = self._answer(*question)
+        return self._answers[question]
+
+    def _answer(self, symbol: str, first: date, last: date) -> Any:  # noqa: ANN401 (untyped)
         faults = self._library.exceptions
         # Otherwise a line that is down looks like a symbol that nobody trades.
         self._library.config.debug.hide_exceptions = False
@@ -110,7 +163,7 @@ class YahooBars:
                 start=first.isoformat(),
                 end=(last + timedelta(days=1)).isoformat(),
                 auto_adjust=False,
-                actions=False,
+                actions=True,
             )
         except faults.YFTickerMissingError:
             return None
@@ -123,6 +176,24 @@ class YahooBars:
                 "published snapshot stays. Try again later, or take the prices from files.",
                 code=ReasonCode.HISTORY_MISSING,
             ) from error
+
+
+def _held_against(
+    dividends: Sequence[Dividend],
+    traded: Mapping[str, BarFrame],
+    total: Mapping[str, BarFrame],
+) -> Iterator[Dividend]:
+    """Say of each dividend whether the adjusted closes account for at least half of it."""
+    steps = {
+        (symbol, each.ex_date): each.share
+        for symbol, frame in traded.items()
+        for each in between(frame, total[symbol], Adjustment.TOTAL_RETURN)
+    }
+    for each in dividends:
+        days = traded[each.symbol].days
+        day: date = days[np.searchsorted(days, np.datetime64(each.ex_date))].item()
+        step = steps.get((each.symbol, day), 0.0)
+        yield replace(each, is_accounted=abs(step - each.share) <= each.share / 2)
 
 
 def _library() -> ModuleType:

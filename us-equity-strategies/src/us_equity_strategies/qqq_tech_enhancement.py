@@ -151,6 +151,10 @@ def manifest(config: Config) -> StrategyManifest:
             contract=f"{_PROFILE}.v1",
             columns=("symbol", "sector", *_ADMISSION, *_FEATURES),
             max_age_sessions=config.max_snapshot_age_sessions,
+            # One that would stay open for longer ends with the snapshot.
+            execution_window_sessions=min(
+                config.execution_window_sessions, config.max_snapshot_age_sessions
+            ),
         ),
         hints=ExecutionHints(rebalance_threshold_ratio=config.rebalance_threshold),
         icon="💻",

@@ -8,6 +8,7 @@ from pathlib import Path
 from quant_platform_kit.brokers import CAPABILITIES
 from quant_platform_kit.contracts import Rollout
 from quant_platform_kit.errors import SettingsError
+from quant_platform_kit.settings import read_rollout
 
 DEFAULT_FOLDER = Path("platforms")
 FILE_NAME = "platform.toml"
@@ -38,15 +39,4 @@ def read_rollouts(folder: Path | None) -> Mapping[str, Rollout]:
             f"a {FILE_NAME} for each platform."
         )
     lists = {name: (folder or DEFAULT_FOLDER) / name / FILE_NAME for name in CAPABILITIES}
-    return {
-        name: Rollout.parse(name, _text(path)) for name, path in lists.items() if path.is_file()
-    }
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"{path} cannot be read: {error}. No profile of its platform counts as enabled."
-        ) from error
+    return {name: read_rollout(name, path) for name, path in lists.items() if path.is_file()}

@@ -18,6 +18,7 @@ from quant_platform_kit.contracts import (
     encode,
     standing,
 )
+from quant_platform_kit.strategy import allowed_modes
 
 if TYPE_CHECKING:
     from quant_platform_kit.strategy import Catalog
@@ -76,6 +77,7 @@ def plain(catalog: Catalog, lists: Mapping[str, Rollout]) -> dict[str, Any]:
             **encode(profile.manifest),
             "input_mode": profile.manifest.input_mode,
             "module": profile.module_name,
+            "modes": allowed_modes(profile.manifest),
             "platforms": {
                 name: _plain(each) for name, each in _standings(profile.manifest, lists).items()
             },

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quant_platform_kit.cli import _cutover, _drill, _operate, _shadow
 from quant_platform_kit.cli._console import console, table
+from quant_platform_kit.cli._cutover import RootOption
 from quant_platform_kit.cli._exit import ExitCode
 from quant_platform_kit.cli._options import JsonOption, answer
 
@@ -25,9 +27,6 @@ group = typer.Typer(
     no_args_is_help=True,
 )
 
-_Root = Annotated[
-    Path, typer.Option("--root", metavar="DIR", help="Folder of release.toml; here if left out.")
-]
 _Version = Annotated[str, typer.Argument(metavar="VERSION", help="Three numbers, as in 1.2.3.")]
 _Reviewed = Annotated[
     str | None,
@@ -45,6 +44,10 @@ _HERE = Path()
 
 def register(app: typer.Typer) -> None:
     """Add the group of this module."""
+    _cutover.register(group)
+    _drill.register(group)
+    _operate.register(group)
+    _shadow.register(group)
     app.add_typer(group, name="release")
 
 
@@ -54,7 +57,7 @@ def status(
     live: Annotated[
         bool, typer.Option("--live", help="Ask Cloud Run, too, what each service runs.")
     ] = False,
-    root: _Root = _HERE,
+    root: RootOption = _HERE,
     as_json: JsonOption = False,
 ) -> None:
     """Show each package's version and tag, each platform's pins, and what does not match."""
@@ -84,7 +87,7 @@ def plan(
     kit: _Kit = None,
     strategies: _Strategies = None,
     pipelines: _Pipelines = None,
-    root: _Root = _HERE,
+    root: RootOption = _HERE,
     as_json: JsonOption = False,
 ) -> None:
     """List the steps to what is meant, in order, with their commands; nothing is done."""
@@ -103,14 +106,14 @@ def plan(
 
 
 @group.command()
-def kit(version: _Version, *, reviewed: _Reviewed = None, root: _Root = _HERE) -> None:
+def kit(version: _Version, *, reviewed: _Reviewed = None, root: RootOption = _HERE) -> None:
     """Release a version of the kit: checks, commit, tests on that commit, tag."""
     _release(root, "kit", version, reviewed, {})
 
 
 @group.command()
 def strategies(
-    version: _Version, *, kit: _Kit = None, reviewed: _Reviewed = None, root: _Root = _HERE
+    version: _Version, *, kit: _Kit = None, reviewed: _Reviewed = None, root: RootOption = _HERE
 ) -> None:
     """Release a version of the strategies, on the newest kit or the one that is named."""
     _release(root, "strategies", version, reviewed, _given(kit))
@@ -123,7 +126,7 @@ def pipelines(
     kit: _Kit = None,
     strategies: _Strategies = None,
     reviewed: _Reviewed = None,
-    root: _Root = _HERE,
+    root: RootOption = _HERE,
 ) -> None:
     """Release a version of the snapshot pipelines, on the newest kit and strategies."""
     _release(root, "pipelines", version, reviewed, _given(kit, strategies))
@@ -134,13 +137,14 @@ def pins(
     *,
     kit: _Kit = None,
     strategies: _Strategies = None,
-    root: _Root = _HERE,
+    pipelines: _Pipelines = None,
+    root: RootOption = _HERE,
     as_json: JsonOption = False,
 ) -> None:
     """Pin every platform to existing tags: the newest, or those that are named."""
     from quant_platform_kit import release
 
-    bundles = release.pin(_layout(root), _given(kit, strategies))
+    bundles = release.pin(_layout(root), _given(kit, strategies, pipelines))
     if as_json:
         answer({bundle.platform: bundle.id for bundle in bundles})
         return
@@ -160,7 +164,7 @@ def verify_pins(
         bool,
         typer.Option("--from-remote", help="Fetch from the remote, not the repositories here."),
     ] = False,
-    root: _Root = _HERE,
+    root: RootOption = _HERE,
 ) -> None:
     """Build each platform in a fresh environment from its pins, start it and ask its health."""
     from quant_platform_kit import release

@@ -155,6 +155,11 @@ class CycleReport:
     all evidence up to this run: whoever has it can tell that none was changed or cut off.
     `outdated` is True when the broker could not be asked after the run's orders: money and
     positions are those from before.
+
+    `service` is the name under which it was deployed; empty on a desk. `gate` is how the trading
+    gate stood when the run ended. `exposure_ratio` is the share of the capital base that is held in
+    managed symbols other than safe havens; None when that is not known. `stale_variables` names
+    the variables of other platforms' services that were set and had no effect.
     """
 
     run_key: str
@@ -186,6 +191,10 @@ class CycleReport:
     bundle: str = ""
     evidence_sha256: str = ""
     outdated: bool = False
+    service: str = ""
+    gate: str = ""
+    exposure_ratio: Decimal | None = None
+    stale_variables: tuple[str, ...] = ()
 
     @property
     def snapshots(self) -> tuple[SnapshotRef, ...]:

@@ -107,9 +107,9 @@ class SnapshotInput:
         Exchange sessions from the snapshot's date to the session that trades on it. Older, and the
         publication that should have replaced it has failed.
     execution_window_sessions : int or None
-        Sessions after the snapshot's date on which it may be acted on at all, counted the same
-        way; later, the profile is BLOCKED although the snapshot is not overdue. None sets no
-        window. A profile that would rather HOLD outside of one declares none, and holds.
+        Sessions after the snapshot's date on which the profile acts on it, counted the same way;
+        later its decision is HOLD until the next snapshot, and BLOCKED once this one is overdue.
+        None when it acts on any snapshot that is not.
     """
 
     contract: str

@@ -58,7 +58,8 @@ class Parts:
     `account` is the alias that keys, reports and messages carry, never the broker's number.
     `replay` moves a simulated market's clock into a window; None on a real one.
     `limits` are the operators', before the bias. `reconciliation_output` is a file that gets the
-    record of each reconciliation, made with `tolerances`.
+    record of each reconciliation, made with `tolerances`. `service` is the name under which it was
+    deployed, `stale_variables` names what was set for services of other platforms.
     """
 
     platform: str
@@ -82,6 +83,8 @@ class Parts:
     bundle: str = ""
     reconciliation_output: Path | None = None
     tolerances: Tolerances = field(default_factory=Tolerances)
+    service: str = ""
+    stale_variables: tuple[str, ...] = ()
 
     def owners(self) -> dict[str, str]:
         """Return every managed symbol and the first sleeve that manages it."""

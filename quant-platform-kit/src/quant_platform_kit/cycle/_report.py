@@ -23,10 +23,12 @@ from quant_platform_kit.contracts import (
 )
 from quant_platform_kit.cycle._parts import Parts, Progress
 from quant_platform_kit.cycle._testimony import ending
-from quant_platform_kit.errors import PlatformError, ReasonCode, RefuseRun
+from quant_platform_kit.errors import InputError, PlatformError, ReasonCode, RefuseRun
 from quant_platform_kit.ledger import Ledger
 from quant_platform_kit.notify import heartbeat, log_heartbeat
 from quant_platform_kit.orders import Journal
+from quant_platform_kit.planner import capital_base
+from quant_platform_kit.risk import TradingGate
 from quant_platform_kit.store import RunBook, attest_once, evidence_head
 
 _ZERO = Decimal(0)
@@ -77,6 +79,10 @@ def report_run(parts: Parts, progress: Progress, error: Exception | None) -> Cyc
         commit=parts.commit,
         bundle=parts.bundle,
         outdated=error is not None and _sent_since(parts, progress),
+        service=parts.service,
+        gate=TradingGate(parts.store, parts.clock).state().mode.value,
+        exposure_ratio=_exposure(parts, progress, quotes),
+        stale_variables=parts.stale_variables,
     )
     with parts.store.begin() as connection:
         attest_once(connection, report.run_key, ending(parts, progress, report))
@@ -219,6 +225,26 @@ def _position_lines(
             )
         )
     return tuple(lines)
+
+
+def _exposure(parts: Parts, progress: Progress, quotes: Mapping[str, Quote]) -> Decimal | None:
+    """Return the share of the capital base that is at risk; None when nobody can say.
+
+    What is held of managed symbols, except for the safe havens of the account's strategies: they
+    stand for cash. A run that holds on has no plan, and an exposure all the same.
+    """
+    snapshot, owners = progress.snapshot, parts.owners()
+    if snapshot is None:
+        return None
+    havens = {sleeve.strategy.manifest.safe_haven for sleeve in parts.sleeves}
+    try:
+        present = capital_base(snapshot, owners, quotes, parts.policy)
+    except InputError:  # a holding without a price
+        return None
+    base = present if progress.plan is None else progress.plan.capital_base_usd
+    held = {s: quantity for s, quantity in snapshot.quantities().items() if s in owners}
+    at_risk = sum((q * quotes[s].price_usd for s, q in held.items() if s not in havens), _ZERO)
+    return _weight(at_risk, base)
 
 
 def _target_weights(progress: Progress, base_usd: Decimal) -> dict[str, Decimal | None]:

@@ -34,6 +34,7 @@ from quant_platform_kit.inputs._snapshot import (
     fetch_version,
     load_snapshot,
     read_history,
+    read_manifest,
     read_pointer,
 )
 from quant_platform_kit.inputs._snapshot_checks import Publication, check_description, check_hashes
@@ -67,5 +68,6 @@ __all__ = [
     "load_snapshot",
     "open_store",
     "read_history",
+    "read_manifest",
     "read_pointer",
 ]

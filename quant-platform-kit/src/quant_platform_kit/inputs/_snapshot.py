@@ -151,6 +151,20 @@ def read_pointer(store: ObjectStore) -> tuple[SnapshotPointer, str] | None:
     return decode_document(SnapshotPointer, found.data, store.where(LATEST_FILE)), found.generation
 
 
+def read_manifest(source: SnapshotSource) -> SnapshotManifest:
+    """Return the manifest of the current version of `source`.
+
+    The version is fetched whole; it parses, and nothing else is checked.
+
+    Raises
+    ------
+    InputError
+        ``SNAPSHOT_MISSING``, ``SNAPSHOT_UNAVAILABLE``, ``SNAPSHOT_UNREADABLE`` or
+        ``SNAPSHOT_HASH``.
+    """
+    return _fetch(source, date.max).manifest
+
+
 def fetch_version(store: ObjectStore, pointer: SnapshotPointer) -> Publication:
     """Fetch one version, whole; it parses, and nothing else is checked.
 

@@ -212,15 +212,6 @@ def _check_age(
             f"{session}, and the profile allows {need.max_age_sessions}.",
             "Publish a new snapshot, and find out why the scheduled publication did not run.",
         )
-    window = need.execution_window_sessions
-    if window is not None and age > window:
-        raise store_fault(
-            ReasonCode.SNAPSHOT_STALE,
-            f"The execution window of snapshot {manifest.version} has closed: it was open for the "
-            f"{window} sessions after {manifest.as_of}, and {session} is {age} sessions after it.",
-            "Wait for the next snapshot; if none of the sessions in the window was traded, find "
-            "out why the service did not run on them.",
-        )
 
 
 def _check_identity(

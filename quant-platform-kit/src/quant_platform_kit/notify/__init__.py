@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quant_platform_kit.notify._block import Block, BlockSnapshot, BlockStrategy, read_block
 from quant_platform_kit.notify._format import money, percent, price, shares, split
 from quant_platform_kit.notify._heartbeat import heartbeat, log_heartbeat
 from quant_platform_kit.notify._messages import LANGUAGES, Message
@@ -10,6 +11,9 @@ from quant_platform_kit.notify._reasons import meaning
 
 __all__ = [
     "LANGUAGES",
+    "Block",
+    "BlockSnapshot",
+    "BlockStrategy",
     "DeliveryResult",
     "Message",
     "Outbox",
@@ -19,6 +23,7 @@ __all__ = [
     "money",
     "percent",
     "price",
+    "read_block",
     "shares",
     "split",
 ]

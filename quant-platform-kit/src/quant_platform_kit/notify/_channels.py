@@ -12,6 +12,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from quant_platform_kit.notify._block import part
 from quant_platform_kit.notify._format import split
 from quant_platform_kit.notify._messages import Message
 
@@ -94,13 +95,21 @@ class Courier(threading.Thread):
 
 def _parts(parcel: Parcel, limit: int) -> list[tuple[str, str]]:
     room = max(1, limit - len(parcel.title) - _PART_ROOM)
-    bodies = split(parcel.body, room)
+    bodies = _bodies(parcel.body, room)
     if len(bodies) == 1:
-        return [(parcel.title, parcel.body)]
+        return [(parcel.title, bodies[0])]
     return [
         (f"{parcel.title} {_number(parcel.language, number, len(bodies))}", body)
         for number, body in enumerate(bodies, start=1)
     ]
+
+
+def _bodies(body: str, room: int) -> tuple[str, ...]:
+    """Cut a body that is too long; what programs read is a part of its own, whole if it can be."""
+    if len(body) <= room:
+        return (body,)
+    prose, block = part(body)
+    return split(prose, room) + split(block, room)
 
 
 def _number(language: str, number: int, count: int) -> str:

@@ -18,6 +18,7 @@ from quant_platform_kit.contracts import (
     PositionLine,
 )
 from quant_platform_kit.errors import ReasonCode
+from quant_platform_kit.notify._block import Block
 from quant_platform_kit.notify._format import money, percent, price, shares
 from quant_platform_kit.notify._messages import Message, check_language
 from quant_platform_kit.notify._reasons import meaning
@@ -52,6 +53,8 @@ _log = logging.getLogger("quant_platform_kit.heartbeat")
 
 def heartbeat(report: CycleReport, language: str) -> Heartbeat:
     """Return the message about one run: what happened, what is held, and what it ran on.
+
+    It ends with the `Block` that programs read.
 
     Parameters
     ----------
@@ -107,6 +110,7 @@ class _Page:
             self._section(Message.FROZEN, self._frozen()),
             self._section(Message.NOTES, self._report.notes),
             self._provenance(),
+            [Block.of(self._report).text()],
         )
         return "\n\n".join("\n".join(lines) for lines in sections if lines)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from quant_platform_kit.bundle import Bundle, parse_bundle
-from quant_platform_kit.errors import PlatformError
+from quant_platform_kit.bundle import Bundle
+from quant_platform_kit.errors import PlatformError, ReasonCode, ReleaseRefused
+from quant_platform_kit.release._environments import bundle_at
 from quant_platform_kit.release._gcloud import Service, describe
-from quant_platform_kit.release._git import Repository
 from quant_platform_kit.release._layout import Layout, PlatformPlace
-from quant_platform_kit.release._pins import BUNDLE, stored_bundle
+from quant_platform_kit.release._pins import stored_bundle
 from quant_platform_kit.release._status import Finding, Weight
 
 
@@ -45,22 +45,50 @@ def deployed(layout: Layout) -> tuple[Deployed, ...]:
     return tuple(_look(place, name) for place in layout.platforms for name in place.services)
 
 
+def require_deployed(place: PlatformPlace, name: str, service: Service | None) -> Service:
+    """Return a service, once it serves what is pinned here.
+
+    Raises
+    ------
+    ReleaseRefused
+        ``DEPLOY_MISMATCH``.
+    """
+    if service is None:
+        raise not_deployed(name)
+    for finding in against_pins(place, service):
+        raise _mismatch(name, finding.text)
+    return service
+
+
+def against_pins(place: PlatformPlace, service: Service) -> tuple[Finding, ...]:
+    """Return how a service differs from what is pinned here."""
+    return tuple(_differences(place, service, bundle_at(place, service.commit)))
+
+
+def not_deployed(name: str) -> ReleaseRefused:
+    """Return the error for a service that does not exist."""
+    return _mismatch(name, "it is not deployed yet")
+
+
+def _mismatch(name: str, why: str) -> ReleaseRefused:
+    return ReleaseRefused(
+        f"{name}: {why}. Its profile is switched only where the code is there. Nothing was "
+        "changed; deploy first: `qpk release deploy`.",
+        code=ReasonCode.DEPLOY_MISMATCH,
+    )
+
+
 def _look(place: PlatformPlace, name: str) -> Deployed:
     try:
         service = describe(place, name)
         if service is None:
             note = Finding(Weight.NOTE, name, "it is not deployed yet")
             return Deployed(place, name, None, None, (note,))
-        bundle = _bundle_at(place, service.commit)
+        bundle = bundle_at(place, service.commit)
         return Deployed(place, name, service, bundle, tuple(_differences(place, service, bundle)))
     except PlatformError as error:
         problem = Finding(Weight.MISMATCH, name, error.message)
         return Deployed(place, name, None, None, (problem,))
-
-
-def _bundle_at(place: PlatformPlace, commit: str) -> Bundle | None:
-    text = Repository(place.repository).text(commit, f"{place.folder}/{BUNDLE}") if commit else None
-    return None if text is None else parse_bundle(text, f"{place.name} at {commit}")
 
 
 def _differences(

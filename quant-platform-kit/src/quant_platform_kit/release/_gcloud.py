@@ -1,10 +1,13 @@
-"""The one door to Google Cloud: what a service on Cloud Run is now. Nothing is changed here."""
+"""The one door to Google Cloud: every call of `gcloud` is made of the words that stand here."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from quant_platform_kit.errors import ReasonCode, ReleaseRefused
@@ -12,12 +15,16 @@ from quant_platform_kit.release._layout import PlatformPlace
 from quant_platform_kit.release._run import call, last_words
 
 _FAILED: Final = 1
-_UNKNOWN: Final = "Cannot find service"
+_UNKNOWN_SERVICE: Final = "Cannot find service"
+_UNKNOWN_JOB: Final = "NOT_FOUND"
+_DELIMITERS: Final = ",;|#@!~:%/"
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+_LOGGER: Final = "quant_platform_kit.heartbeat"
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service on Cloud Run.
+    """A service on Cloud Run, as gcloud describes it.
 
     Parameters
     ----------
@@ -25,12 +32,54 @@ class Service:
     commit : str
         Label of what was deployed last; empty when it has none.
     is_ready : bool
-        Whether that is what serves.
+        Whether what was deployed last is what serves, all of it.
+    image, url : str
+    revision : str
+        What was deployed last, under the name that the logs of its runs carry.
+    environment : mapping of str to str
+        Its variables, but for those that name a secret of Google's.
+    secrets : mapping of str to str
+        What each of the others names.
     """
 
     name: str
     commit: str
     is_ready: bool
+    image: str = ""
+    url: str = ""
+    revision: str = ""
+    environment: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    secrets: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One call of gcloud, shown in a plan exactly as it is made.
+
+    Parameters
+    ----------
+    words : tuple of str
+    told : str
+        What it reads from its standard input.
+    """
+
+    words: tuple[str, ...]
+    told: str = ""
+
+    def __str__(self) -> str:
+        """Return it as a shell takes it."""
+        line = shlex.join(self.words)
+        return f"{line} <<'END'\n{self.told.rstrip()}\nEND" if self.told else line
+
+    def run(self, place: PlatformPlace) -> None:
+        """Make the call in a platform's repository.
+
+        Raises
+        ------
+        ReleaseRefused
+            ``RELEASE_TOOL`` when it fails; what it did until then is not known.
+        """
+        call(self.words, cwd=place.repository, told=self.told)
 
 
 def describe(place: PlatformPlace, name: str) -> Service | None:
@@ -41,42 +90,200 @@ def describe(place: PlatformPlace, name: str) -> Service | None:
     ReleaseRefused
         ``RELEASE_TOOL`` when gcloud cannot say, for example for want of a permission.
     """
-    where = ("--region", place.region) if place.region else ()
-    command = ("gcloud", "run", "services", "describe", name, *where, "--format=json")
+    command = ("gcloud", "run", "services", "describe", name, *_where(place), "--format=json")
     done = call(command, cwd=place.path, passing=(0, _FAILED))
     if done.returncode == 0:
-        return _read(name, done.stdout)
-    if _UNKNOWN in done.stderr:
+        return read_service(done.stdout)
+    if _UNKNOWN_SERVICE in done.stderr:
         return None
-    raise ReleaseRefused(
-        f"gcloud does not say what {name} runs. Nothing was done; correct what it asks for:\n"
-        f"{last_words(done)}",
-        code=ReasonCode.RELEASE_TOOL,
+    raise _silent(f"what {name} runs", last_words(done))
+
+
+def read_service(text: str) -> Service:
+    """Return the service that gcloud described in JSON.
+
+    Raises
+    ------
+    ReleaseRefused
+        ``RELEASE_TOOL`` when the text is no description.
+    """
+    try:
+        return _service(json.loads(text))
+    except (ValueError, KeyError, TypeError) as error:
+        raise _silent("what the service runs", f"its answer cannot be read: {error!r}") from error
+
+
+def build(place: PlatformPlace, folder: Path, image: str) -> Command:
+    """Return the command that builds an image of a folder."""
+    return _command(place, ("builds", "submit", str(folder), "--tag", image), here=False)
+
+
+def create(place: PlatformPlace, definition: str) -> Command:
+    """Return the command that makes a service of its definition, where there is none."""
+    return _command(place, ("run", "services", "replace", "-"), told=definition)
+
+
+def update(
+    place: PlatformPlace,
+    name: str,
+    *,
+    image: str = "",
+    labels: Mapping[str, str] = _NOTHING,
+    sets: Mapping[str, str] = _NOTHING,
+    removes: Iterable[str] = (),
+) -> Command:
+    """Return the command that changes a service in one revision, and leaves all else alone."""
+    changes: list[str] = []
+    if image:
+        changes += ["--image", image]
+    if labels:
+        changes += ["--update-labels", _pairs(labels)]
+    if sets:
+        changes += ["--update-env-vars", _pairs(sets)]
+    if gone := tuple(removes):
+        changes += ["--remove-env-vars", ",".join(gone)]
+    return _command(place, ("run", "services", "update", name, *changes))
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job of Cloud Scheduler that asks a service to run its slot.
+
+    Parameters
+    ----------
+    name : str
+    schedule, time_zone : str
+    url, account : str
+        The service's address, and as whom it is asked.
+    body : str
+    deadline_secs, retries : int
+    """
+
+    name: str
+    schedule: str
+    time_zone: str
+    url: str
+    account: str
+    body: str
+    deadline_secs: int
+    retries: int
+
+    def command(self, place: PlatformPlace, *, exists: bool) -> Command:
+        """Return the command that makes this job, or makes the one that exists like it."""
+        verb = "update" if exists else "create"
+        headers = "--update-headers" if exists else "--headers"
+        words = (
+            *("scheduler", "jobs", verb, "http", self.name, f"--location={place.region}"),
+            *(f"--schedule={self.schedule}", f"--time-zone={self.time_zone}"),
+            *(f"--uri={self.url}/run", "--http-method=post", f"--message-body={self.body}"),
+            f"{headers}=Content-Type=application/json",
+            *(f"--oidc-service-account-email={self.account}", f"--oidc-token-audience={self.url}"),
+            *(f"--attempt-deadline={self.deadline_secs}s", f"--max-retry-attempts={self.retries}"),
+        )
+        return _command(place, words, here=False)
+
+
+def has_job(place: PlatformPlace, name: str) -> bool:
+    """Tell whether Cloud Scheduler has a job of this name.
+
+    Raises
+    ------
+    ReleaseRefused
+        ``RELEASE_TOOL`` when gcloud cannot say.
+    """
+    words = ("scheduler", "jobs", "describe", name, f"--location={place.region}", "--format=json")
+    done = call(_command(place, words, here=False).words, cwd=place.path, passing=(0, _FAILED))
+    if done.returncode != 0 and _UNKNOWN_JOB not in done.stderr:
+        raise _silent(f"whether there is a job {name}", last_words(done))
+    return done.returncode == 0
+
+
+def newest_heartbeat(place: PlatformPlace, service: Service) -> str | None:
+    """Return the newest heartbeat of what was deployed last; None when it has sent none.
+
+    Heartbeats of a service before its last change are of another revision, and not asked for.
+
+    Raises
+    ------
+    ReleaseRefused
+        ``RELEASE_TOOL`` when gcloud cannot say.
+    """
+    wanted = (
+        f'resource.type="cloud_run_revision" AND resource.labels.service_name="{service.name}" '
+        f'AND resource.labels.revision_name="{service.revision}" AND jsonPayload.logger="{_LOGGER}"'
+    )
+    words = ("logging", "read", wanted, "--limit=1", "--freshness=7d", "--format=json")
+    done = call(_command(place, words, here=False).words, cwd=place.path, passing=(0, _FAILED))
+    if done.returncode != 0:
+        raise _silent(f"the heartbeats of {service.name}", last_words(done))
+    try:
+        return next((str(each["jsonPayload"]["message"]) for each in json.loads(done.stdout)), None)
+    except (ValueError, KeyError, TypeError) as error:
+        raise _silent(f"the heartbeats of {service.name}", f"cannot be read: {error!r}") from error
+
+
+def _command(
+    place: PlatformPlace, words: tuple[str, ...], *, here: bool = True, told: str = ""
+) -> Command:
+    where = _where(place) if here else _project(place)
+    return Command(("gcloud", *words, *where, "--quiet"), told)
+
+
+def _where(place: PlatformPlace) -> tuple[str, ...]:
+    region = (f"--region={place.region}",) if place.region else ()
+    return (*region, *_project(place))
+
+
+def _project(place: PlatformPlace) -> tuple[str, ...]:
+    return (f"--project={place.cloud.project}",) if place.cloud.project else ()
+
+
+def _pairs(values: Mapping[str, str]) -> str:
+    """Write pairs as gcloud takes them: with another delimiter where a comma stands in one."""
+    written = [f"{name}={value}" for name, value in values.items()]
+    free = next((d for d in _DELIMITERS if not any(d in pair for pair in written)), None)
+    if free is None:
+        raise ReleaseRefused(
+            f"The values of {', '.join(values)} hold every delimiter that gcloud could take. "
+            "Nothing was changed; change one at a time.",
+            code=ReasonCode.RELEASE_TOOL,
+        )
+    joined = free.join(written)
+    return joined if free == "," and not joined.startswith("^") else f"^{free}^{joined}"
+
+
+def _service(found: Mapping[str, Any]) -> Service:
+    template = found["spec"]["template"]
+    container = template["spec"]["containers"][0]
+    variables = container.get("env", [])
+    return Service(
+        name=found["metadata"]["name"],
+        # The labels of the service itself may be newer than what serves.
+        commit=template.get("metadata", {}).get("labels", {}).get("commit", ""),
+        is_ready=_is_ready(found["status"]),
+        image=container["image"],
+        url=found["status"].get("url", ""),
+        revision=found["status"].get("latestCreatedRevisionName", ""),
+        environment={v["name"]: v.get("value", "") for v in variables if "valueFrom" not in v},
+        secrets={v["name"]: _secret(v["valueFrom"]) for v in variables if "valueFrom" in v},
     )
 
 
-def _read(name: str, text: str) -> Service:
-    try:
-        found = json.loads(text)
-        conditions = found["status"]["conditions"]
-        ready = {each["type"]: each["status"] for each in conditions}["Ready"] == "True"
-        return Service(name, _labels(found).get("commit", ""), ready and _serves_latest(found))
-    except (ValueError, KeyError, TypeError) as error:
-        raise ReleaseRefused(
-            f"gcloud's answer about {name} cannot be read ({error!r}). What it runs is not known, "
-            "and nothing was done.",
-            code=ReasonCode.RELEASE_TOOL,
-        ) from error
+def _secret(origin: Mapping[str, Any]) -> str:
+    named = origin["secretKeyRef"]
+    return f"{named['name']}:{named['key']}"
 
 
-def _labels(found: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return the labels of the revision; those of the service may be newer than what serves."""
-    labels: Mapping[str, str] = found["spec"]["template"]["metadata"].get("labels", {})
-    return labels
-
-
-def _serves_latest(found: Mapping[str, Any]) -> bool:
-    status = found["status"]
+def _is_ready(status: Mapping[str, Any]) -> bool:
+    ready = {each["type"]: each["status"] for each in status["conditions"]}["Ready"] == "True"
     newest = status["latestReadyRevisionName"]
     serving = {each["revisionName"] for each in status.get("traffic", []) if each.get("percent", 0)}
-    return newest == status["latestCreatedRevisionName"] and serving == {newest}
+    return ready and newest == status["latestCreatedRevisionName"] and serving == {newest}
+
+
+def _silent(what: str, why: str) -> ReleaseRefused:
+    return ReleaseRefused(
+        f"gcloud does not say {what}. It is not known, and nothing was done; correct what it asks "
+        f"for:\n{why}",
+        code=ReasonCode.RELEASE_TOOL,
+    )

@@ -81,6 +81,16 @@ class Repository:
         found = self._git(*arguments, passing=(0, _DIFFERS))
         return [line for line in found.splitlines() if not line.startswith("+")]
 
+    def author(self) -> str:
+        """Return who commits here; empty when git does not know."""
+        done = call(("git", "var", "GIT_AUTHOR_IDENT"), cwd=self.path, passing=(0, _NOT_THERE))
+        return done.stdout.rpartition(" <")[2].partition(">")[0]
+
+    def is_published(self, commit: str, remote: str) -> bool:
+        """Tell whether a branch of a remote holds a commit, after asking the remote."""
+        self._git(*_PATIENT, "fetch", "--quiet", remote)
+        return bool(self._git("branch", "--remotes", "--list", f"{remote}/*", "--contains", commit))
+
     def text(self, commit: str, path: str) -> str | None:
         """Return a file as it was at a commit; None when there was none."""
         command = ("git", "show", f"{commit}:{_normal(path)}")

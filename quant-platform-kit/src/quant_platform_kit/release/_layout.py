@@ -18,6 +18,7 @@ from quant_platform_kit.release._version import Version
 FILE: Final = "release.toml"
 _VERSION: Final = "{version}"
 _LISTS: Final = ("checks", "services")
+_RECORDS: Final = "records"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,31 @@ class Package:
 
 
 @dataclass(frozen=True, slots=True)
+class Cloud:
+    """Where a desk runs its services; nothing of it is needed before the first deployment.
+
+    Parameters
+    ----------
+    project : str
+        At Google.
+    images : str
+        Where images lie; each platform's is named after it.
+    account : str
+        The service account that services run as.
+    caller : str
+        The service account that Cloud Scheduler asks them as; `account` when empty.
+    """
+
+    project: str = ""
+    images: str = ""
+    account: str = ""
+    caller: str = ""
+
+
+_NO_CLOUD: Final = Cloud()
+
+
+@dataclass(frozen=True, slots=True)
 class PlatformPlace:
     """A platform's folder, and how its service is started to see whether it does.
 
@@ -84,6 +110,12 @@ class PlatformPlace:
         Names of its services on Cloud Run; they never change.
     region : str
         Where they run.
+    remote : str
+        The remote of its repository that commits are pushed to.
+    reconciliation_output : str
+        Where they write the record of each reconciliation while a profile reads snapshots; empty
+        on a platform that keeps none.
+    cloud : Cloud
     """
 
     name: str
@@ -93,6 +125,9 @@ class PlatformPlace:
     environment: Mapping[str, str] = field(default_factory=dict)
     services: tuple[str, ...] = ()
     region: str = ""
+    remote: str = "origin"
+    reconciliation_output: str = ""
+    cloud: Cloud = _NO_CLOUD
 
     @property
     def path(self) -> Path:
@@ -115,6 +150,10 @@ class Layout:
         Minor version of the services' images.
     constraints : Path or None
         The versions that the tests ran with; a lock takes no other.
+    records : Path
+        Where the record of every change of a service is kept.
+    snapshots : mapping of str to str
+        Where the snapshots of a profile are published.
     """
 
     root: Path
@@ -122,6 +161,36 @@ class Layout:
     platforms: tuple[PlatformPlace, ...]
     python: str
     constraints: Path | None = None
+    records: Path = Path(_RECORDS)
+    snapshots: Mapping[str, str] = field(default_factory=dict)
+
+    def platform(self, name: str) -> PlatformPlace:
+        """Return the platform of a name.
+
+        Raises
+        ------
+        ReleaseRefused
+            ``RELEASE_LAYOUT``.
+        """
+        for place in self.platforms:
+            if place.name == name:
+                return place
+        known = ", ".join(place.name for place in self.platforms)
+        raise refused(f"it has no platform {name!r}; there are {known}")
+
+    def service(self, name: str) -> PlatformPlace:
+        """Return the platform of a service.
+
+        Raises
+        ------
+        ReleaseRefused
+            ``RELEASE_LAYOUT``.
+        """
+        for place in self.platforms:
+            if name in place.services:
+                return place
+        known = ", ".join(each for place in self.platforms for each in place.services)
+        raise refused(f"it has no service {name!r}; there are {known}")
 
     def package(self, role: str) -> Package:
         """Return the package of a role.
@@ -164,17 +233,20 @@ def load_layout(root: Path) -> Layout:
         raise refused(f"{root / FILE}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise refused(str(error)) from error
-    known = ("python", "constraints", "packages", "platforms")
+    known = ("python", "constraints", "packages", "platforms", "cloud", "records", "snapshots")
     _refuse_unknown("", document, known)
     constraints = document.get("constraints")
     if not isinstance(document.get("python"), str):
         raise refused('python: expected the images\' version, such as "3.11"')
+    cloud = Cloud(**_texts(document, "cloud", tuple(each.name for each in fields(Cloud))))
     return Layout(
         root,
         tuple(_package(root, role, t) for role, t in _tables(document, "packages")),
-        tuple(_platform(root, name, t) for name, t in _tables(document, "platforms")),
+        tuple(_platform(root, name, t, cloud) for name, t in _tables(document, "platforms")),
         document["python"],
         None if constraints is None else _existing(root / str(constraints), "constraints"),
+        root / str(document.get("records", _RECORDS)),
+        _texts(document, "snapshots"),
     )
 
 
@@ -187,9 +259,22 @@ def _package(root: Path, role: str, table: Mapping[str, Any]) -> Package:
     return package
 
 
-def _platform(root: Path, name: str, table: Mapping[str, Any]) -> PlatformPlace:
+def _platform(root: Path, name: str, table: Mapping[str, Any], cloud: Cloud) -> PlatformPlace:
     place = f"platforms.{name}"
-    return PlatformPlace(name=name, **_located(root, place, _values(PlatformPlace, place, table)))
+    values = _located(root, place, _values(PlatformPlace, place, table))
+    return PlatformPlace(name=name, cloud=cloud, **values)
+
+
+def _texts(
+    document: Mapping[str, Any], key: str, known: tuple[str, ...] | None = None
+) -> dict[str, str]:
+    """Return a table of texts, which may be missing; with `known` keys, where only those are."""
+    table = document.get(key, {})
+    if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
+        raise refused(f"{key}: expected a table of texts")
+    if known is not None:
+        _refuse_unknown(f"{key}.", table, known)
+    return table
 
 
 def _values(
@@ -198,7 +283,7 @@ def _values(
     table: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the keys of a table, each of a type that its field has."""
-    known = [each.name for each in fields(kind)[1:]]
+    known = [each.name for each in fields(kind)[1:] if each.name != "cloud"]
     _refuse_unknown(f"{place}.", table, known)
     values = dict(table)
     for key, value in table.items():

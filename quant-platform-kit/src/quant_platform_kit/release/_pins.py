@@ -7,8 +7,11 @@ with which extras. Everything else is written here, and never edited:
 requirements.txt  our packages, each at its tag
 requirements.lock everything else that runs, each wheel by its hash
 build.lock        what building our packages needs; it does not stay in an image
-bundle.json       the commits behind the tags, and the id of all of it
+bundle.json       the commits behind the tags, what the profiles declare, and the id of all
 ================= ==============================================================
+
+A package that offers profiles may keep ``declarations.json``: what each of them declares, made by
+its tests. Nothing is run to make pins; what is needed of a tag is read out of it.
 """
 
 from __future__ import annotations
@@ -16,14 +19,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from quant_platform_kit.bundle import Bundle, Pin, read_bundle
-from quant_platform_kit.contracts import encode
-from quant_platform_kit.errors import ReasonCode, ReleaseRefused
+from quant_platform_kit.bundle import Bundle, Declared, Pin, read_bundle
+from quant_platform_kit.contracts import Rollout, decode
+from quant_platform_kit.errors import ContractError, ReasonCode, ReleaseRefused
 from quant_platform_kit.release._git import Repository
 from quant_platform_kit.release._layout import Layout, Package, PlatformPlace, refused
 from quant_platform_kit.release._lock import locked, resolve
@@ -37,6 +40,7 @@ LOCK: Final = "requirements.lock"
 BUILD_LOCK: Final = "build.lock"
 BUNDLE: Final = "bundle.json"
 ROLLOUT: Final = "platform.toml"
+DECLARATIONS: Final = "declarations.json"
 
 _NOTICE: Final = "# Written by `qpk release pins`; not to be edited.\n"
 _SCP: Final = re.compile(r"(?P<host>[\w.-]+@[\w.-]+):(?P<path>[^/].*)")
@@ -78,8 +82,9 @@ def pin(layout: Layout, versions: Mapping[str, str]) -> tuple[Bundle, ...]:
     for role in versions:
         layout.package(role)
     asked = {place.name: asked_by(layout, place) for place in layout.platforms}
-    roles = {name for requirements in asked.values() for name, _ in requirements.items()}
-    chosen = _chosen(layout, roles, versions)
+    names = {name for requirements in asked.values() for name in requirements}
+    chosen = _chosen(layout, names, versions)
+    chosen |= _released(layout, chosen, versions)
     files: dict[Path, str] = {}
     bundles = []
     for place in layout.platforms:
@@ -183,6 +188,22 @@ def _chosen(layout: Layout, names: set[str], versions: Mapping[str, str]) -> dic
     return chosen
 
 
+def _released(
+    layout: Layout, chosen: Mapping[str, Chosen], versions: Mapping[str, str]
+) -> dict[str, Chosen]:
+    """Return the packages that no platform installs: those that were released, or are asked for.
+
+    What publishes a service's data belongs to what was tested, and its range of kits is nobody's
+    concern at run time: `status` tells where that disagrees.
+    """
+    others = [package for package in layout.packages if package.name not in chosen]
+    return {
+        package.name: _choose(package, versions.get(package.role))
+        for package in others
+        if package.role in versions or Tags.of(package).newest is not None
+    }
+
+
 def _choose(package: Package, text: str | None) -> Chosen:
     tags = Tags.of(package)
     version = tags.newest if text is None else Version.parse(text)
@@ -213,7 +234,7 @@ def _require_range(each: Chosen, other: Chosen) -> None:
 
 def _refuse_moved(place: PlatformPlace, chosen: Mapping[str, Chosen]) -> None:
     bundle = stored_bundle(place)
-    for before in () if bundle is None else bundle.pins:
+    for before in () if bundle is None else (*bundle.pins, *bundle.beside):
         now = chosen.get(before.package)
         if now is not None and now.pin.tag == before.tag and now.commit != before.commit:
             raise moved(place, before, now.commit)
@@ -252,13 +273,38 @@ def _made(
         lock_sha256=_sha256(lock),
         build_lock_sha256=_sha256(build_lock),
         config_sha256=_sha256(_text(place.path / ROLLOUT)),
+        beside=tuple(each.pin for name, each in chosen.items() if name not in asked),
+        profiles=_declared(place, ours),
     )
     return bundle, {
         PINS: _pins_text(layout, asked, pins),
         LOCK: lock,
         BUILD_LOCK: build_lock,
-        BUNDLE: json.dumps(encode(bundle), indent=2) + "\n",
+        BUNDLE: json.dumps(bundle.document(), indent=2) + "\n",
     }
+
+
+def _declared(place: PlatformPlace, ours: Iterable[Chosen]) -> dict[str, Declared]:
+    """Return what each profile that the platform enables declares, where its package says so."""
+    enabled = Rollout.parse(place.name, _text(place.path / ROLLOUT)).enabled
+    said = {name: each for package in ours for name, each in _declarations(package).items()}
+    return {name: said[name] for name in sorted(enabled) if name in said}
+
+
+def _declarations(each: Chosen) -> dict[str, Declared]:
+    package = each.package
+    text = Repository(package.repository).text(each.commit, f"{package.folder}/{DECLARATIONS}")
+    try:
+        entries = [] if text is None else json.loads(text)
+        # The others show what profiles declare under another configuration.
+        named = {entry["profile"]: entry["declared"] for entry in entries if "declared" in entry}
+        return {name: decode(Declared, declared) for name, declared in named.items()}
+    except (ValueError, TypeError, KeyError, ContractError) as error:
+        raise ReleaseRefused(
+            f"{DECLARATIONS} of {package.name} cannot be read at {each.pin.tag}: {error!r}. "
+            f"Nothing was pinned; mend it, and release {package.role} again.",
+            code=ReasonCode.RELEASE_LAYOUT,
+        ) from error
 
 
 def _is_ours(

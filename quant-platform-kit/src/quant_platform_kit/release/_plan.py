@@ -59,7 +59,7 @@ def plan(layout: Layout, versions: Mapping[str, str]) -> tuple[Step, ...]:
     targets = _targets(found, versions)
     steps = [step for each in found.packages for step in _of_package(each, targets)]
     steps += _of_pins(layout, found, targets)
-    steps += [step for place in layout.platforms for step in _of_services(layout, place)]
+    steps += [step for place in layout.platforms for step in _of_services(place)]
     return tuple(steps)
 
 
@@ -140,28 +140,18 @@ def _has(layout: Layout, each: PlatformStatus, targets: Mapping[str, Version]) -
     )
 
 
-def _of_services(layout: Layout, place: PlatformPlace) -> Iterator[Step]:
-    """Return the steps of a platform's services; `IMAGES` is the desk's folder of images."""
-    where = ["--region", place.region] if place.region else []
-    commit = f"$({_git(layout, place.repository)} rev-parse HEAD)"
-    image = f'"$IMAGES/{place.name}:{commit}"'
-    folder = shlex.quote(os.path.relpath(place.path, layout.root))
-    for number, service in enumerate(place.services):
-        named = shlex.join([service, *where])
-        update = f"gcloud run services update {named} --image {image}"
-        yield Step(
-            f"Deploy {service}; its variables stay as they are",
-            (
-                *((f"gcloud builds submit {folder} --tag {image}",) if number == 0 else ()),
-                f"{update} --update-labels commit={commit} --update-env-vars QPK_COMMIT={commit}",
-            ),
-        )
-    if place.services:
-        yield Step(
-            f"See that {' and '.join(place.services)} serve what is pinned; only then change a "
-            "live profile",
-            ("./release.sh status --live",),
-        )
+def _of_services(place: PlatformPlace) -> Iterator[Step]:
+    if not place.services:
+        return
+    yield Step(
+        f"Deploy {' and '.join(place.services)}; profile and mode stay as they are",
+        (f"./release.sh deploy {place.name}", f"./release.sh deploy {place.name} --apply"),
+    )
+    yield Step(
+        f"See that {' and '.join(place.services)} serve what is pinned; only then change a "
+        "live profile",
+        ("./release.sh status --live",),
+    )
 
 
 def _git(layout: Layout, repository: Path) -> str:

@@ -24,8 +24,11 @@ def call(
     cwd: Path,
     also: Mapping[str, str] | None = None,
     passing: Sequence[int] = (0,),
+    told: str = "",
 ) -> subprocess.CompletedProcess[str]:
     """Run a program, with the variables of `also` added to ours, and return how it ended.
+
+    It reads `told` from its standard input.
 
     Raises
     ------
@@ -37,7 +40,7 @@ def call(
             command,
             cwd=cwd,
             env=environment(also or {}),
-            stdin=subprocess.DEVNULL,
+            input=told,
             capture_output=True,
             text=True,
             errors="replace",

@@ -2,49 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shlex
-import shutil
-import socket
-import subprocess
-import sys
-import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from quant_platform_kit.bundle import Bundle, running_python
+from quant_platform_kit.bundle import Bundle
 from quant_platform_kit.errors import ReasonCode, ReleaseRefused
+from quant_platform_kit.release._cache import cache_folder
+from quant_platform_kit.release._environments import build, unbootable
 from quant_platform_kit.release._git import Repository
 from quant_platform_kit.release._layout import Layout, PlatformPlace
-from quant_platform_kit.release._lock import locked
-from quant_platform_kit.release._pins import (
-    BUILD_LOCK,
-    BUNDLE,
-    LOCK,
-    PINS,
-    address,
-    edited,
-    moved,
-    stored_bundle,
-)
-from quant_platform_kit.release._run import call, without_logins
+from quant_platform_kit.release._pins import edited, moved, stored_bundle
 from quant_platform_kit.release._tags import Tags
 from quant_platform_kit.release._version import Version
-
-_PATIENCE_SECS: Final = 60.0
-_PAUSE_SECS: Final = 0.1
-_ANSWER_SECS: Final = 5.0
-_END_SECS: Final = 20.0
-_KEPT: Final = ("HOME", "LANG", "PATH", "TMPDIR")
-_LAST_CHARACTERS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +49,36 @@ def verify_pins(layout: Layout, place: PlatformPlace, *, from_remote: bool = Fal
     """
     started = time.monotonic()
     bundle = require_pins(layout, place)
-    if bundle.python != running_python():
-        raise ReleaseRefused(
-            f"{place.name} is built for Python {bundle.python}, and this is {running_python()}: "
-            "another one proves nothing. Nothing was built; try it from an environment of "
-            f"{bundle.python}, which `make install PYTHON=python{bundle.python}` makes.",
-            code=ReasonCode.PIN_UNBOOTABLE,
-        )
-    with tempfile.TemporaryDirectory(prefix="release-") as folder:
-        python = _environment(layout, place, Path(folder), from_remote=from_remote)
-        copy = Path(folder) / "platform"
-        shutil.copytree(place.path, copy, ignore=shutil.ignore_patterns("__pycache__", "state"))
-        health = _boot(place, copy, python, bundle)
+    commit = Repository(place.repository).head()
+    _mark(place, bundle).unlink(missing_ok=True)
+    built = build(layout, place, place.path, bundle, commit, fresh=True, from_remote=from_remote)
+    with built.serving(place.environment) as served:
+        health = served.health
+    if health.get("bundle") != bundle.id:
+        why = f"its service is made of bundle {health.get('bundle')!r}, not {bundle.id!r}"
+        raise unbootable(place, why)
+    _mark(place, bundle).touch()
     return Verified(place.name, bundle, health, time.monotonic() - started)
+
+
+def require_verified(place: PlatformPlace, bundle: Bundle) -> None:
+    """Refuse to go on before a platform was built from these pins on this machine, and started.
+
+    Raises
+    ------
+    ReleaseRefused
+        ``PIN_UNTRIED``.
+    """
+    if not _mark(place, bundle).exists():
+        raise ReleaseRefused(
+            f"Bundle {bundle.id} of {place.name} was not built and started here: whether it does "
+            f"is not known. Nothing was changed; run `qpk release verify-pins {place.name}` first.",
+            code=ReasonCode.PIN_UNTRIED,
+        )
+
+
+def _mark(place: PlatformPlace, bundle: Bundle) -> Path:
+    return cache_folder("verified") / f"{place.name}-{bundle.id}"
 
 
 def require_pins(
@@ -130,121 +119,3 @@ def require_pins(
             if commit != pin.commit:
                 raise moved(place, pin, commit)
     return bundle
-
-
-def _environment(layout: Layout, place: PlatformPlace, folder: Path, *, from_remote: bool) -> Path:
-    """Install what the pins and locks of a platform name; return the environment's Python."""
-    home = folder / "environment"
-    python = home / "bin" / "python"
-    call((sys.executable, "-m", "venv", "--without-pip", str(home)), cwd=folder)
-    pip = (sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check")
-    install = (*pip, "install", "--quiet", "--no-deps", "--requirement")
-    for lock in (LOCK, BUILD_LOCK):
-        if locked((place.path / lock).read_text(encoding="utf-8")):
-            call((*install, str(place.path / lock), "--require-hashes"), cwd=folder)
-    mapped = {} if from_remote else _local(layout)
-    call((*install, str(place.path / PINS), "--no-build-isolation"), cwd=folder, also=mapped)
-    spare = _only_for_building(place)
-    if spare:
-        call((*pip, "uninstall", "--quiet", "--yes", *spare), cwd=folder)
-    return python
-
-
-def _only_for_building(place: PlatformPlace) -> list[str]:
-    builds, runs = (
-        locked((place.path / name).read_text(encoding="utf-8")) for name in (BUILD_LOCK, LOCK)
-    )
-    return sorted(builds.keys() - runs.keys())
-
-
-def _local(layout: Layout) -> dict[str, str]:
-    """Return the variables that make git fetch our packages from the repositories on the disk."""
-    count = int(os.environ.get("GIT_CONFIG_COUNT", "0"))
-    homes = {address(package): package.repository for package in layout.packages}
-    mapped = {}
-    for number, (url, repository) in enumerate(homes.items(), start=count):
-        mapped[f"GIT_CONFIG_KEY_{number}"] = f"url.{repository.as_uri()}.insteadOf"
-        mapped[f"GIT_CONFIG_VALUE_{number}"] = url
-    return mapped | {"GIT_CONFIG_COUNT": str(count + len(homes))}
-
-
-def _boot(place: PlatformPlace, folder: Path, python: Path, bundle: Bundle) -> Mapping[str, Any]:
-    """Start the service, ask for its health, and end it."""
-    port = _free_port()
-    command = shlex.split(place.boot.replace("{port}", str(port)))
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    path = f"{python.parent}{os.pathsep}{kept.get('PATH', os.defpath)}"
-    commit = Repository(place.repository).head()
-    told = {"PATH": path, "QPK_BUNDLE_PATH": BUNDLE, "QPK_COMMIT": commit, **place.environment}
-    with (
-        (folder / "boot.log").open("w+", encoding="utf-8", errors="replace") as log,
-        _serving(place, command, folder, kept | told, log) as process,
-    ):
-        health = _asked(port, process)
-        log.seek(0)
-        said = log.read()[-_LAST_CHARACTERS:]
-    if health is None:
-        raise _unbootable(place, f"its service did not answer. It said:\n{without_logins(said)}")
-    if health.get("bundle") != bundle.id:
-        raise _unbootable(
-            place, f"its service is made of bundle {health.get('bundle')!r}, not {bundle.id!r}"
-        )
-    return health
-
-
-@contextmanager
-def _serving(
-    place: PlatformPlace,
-    command: list[str],
-    folder: Path,
-    environment: Mapping[str, str],
-    log: Any,  # noqa: ANN401 (an open file)
-) -> Iterator[subprocess.Popen[bytes]]:
-    program = shutil.which(command[0], path=environment["PATH"])
-    if program is None:
-        raise _unbootable(place, f"{command[0]} is not among what its pins install")
-    process = subprocess.Popen(  # noqa: S603 (the layout's own command)
-        [program, *command[1:]],
-        cwd=folder,
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(_END_SECS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _asked(port: int, process: subprocess.Popen[bytes]) -> Mapping[str, Any] | None:
-    """Return what ``/health`` answers; None when the process ended, or took too long."""
-    until = time.monotonic() + _PATIENCE_SECS
-    url = f"http://127.0.0.1:{port}/health"
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=_ANSWER_SECS) as answer:
-                body: Mapping[str, Any] = json.load(answer)
-                return body
-        except (urllib.error.URLError, HTTPException, OSError, ValueError):
-            time.sleep(_PAUSE_SECS)
-    return None
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
-
-
-def _unbootable(place: PlatformPlace, why: str) -> ReleaseRefused:
-    return ReleaseRefused(
-        f"{place.name} was built from its pins, and {why}. Nothing was deployed, and this "
-        "combination must not be; correct it in a new version of the package at fault.",
-        code=ReasonCode.PIN_UNBOOTABLE,
-    )

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from quant_platform_kit.runtime import Runtime
 
 _EXTENSION = "quant_platform_kit"
+_MAY_BE_STALE = frozenset(
+    {"feature_snapshot_path", "feature_snapshot_manifest_path", "reconciliation_output_path"}
+)
+"""Settings that belong to some profiles alone: a switch away from one must take them out."""
 _routes = Blueprint("service", __name__)
 
 
@@ -47,13 +51,15 @@ def create_app(platform: str, environ: Mapping[str, str] | None = None) -> Flask
     Raises
     ------
     SettingsError
-        When a setting is unknown, unreadable or missing, or something else is installed than the
-        bundle names: the process must not start.
+        When a setting is unknown, unreadable, missing or stale, something else is installed than
+        the bundle names, or the profile is not enabled here: the process must not start.
     TransientError
         When a secret cannot be had now: nor must it then.
+    RefuseRun
+        When a deployed service's profile is unknown, or not allowed in its mode.
     """
     settings = load_settings(platform, environ)
-    bundle = _bundle(settings)
+    bundle = _checked(settings)
     configure_logging()
     app = Flask(__name__)
     app.extensions[_EXTENSION] = _LazyRuntime(settings, bundle)
@@ -63,8 +69,17 @@ def create_app(platform: str, environ: Mapping[str, str] | None = None) -> Flask
     return app
 
 
-def _bundle(settings: Settings) -> str:
-    """Return the id of what the service is made of, once that is what is installed."""
+def _checked(settings: Settings) -> str:
+    """Return the id of what the service is made of, once that and its profile may run here.
+
+    A desk's service looks at its profile when it first runs. One that was deployed, or may have
+    been left with another profile's snapshot, must not start and seem well.
+    """
+    if settings.rollout_path is not None or settings.spellings.keys() & _MAY_BE_STALE:
+        from quant_platform_kit.runtime import admitted_sleeves
+
+        bundle, _ = admitted_sleeves(settings)
+        return bundle
     if settings.bundle_path is None:
         return ""
     from quant_platform_kit.bundle import installed_bundle  # not paid for without one
@@ -137,6 +152,20 @@ def status() -> Response:
     """Return the latest report, or null before the first run."""
     latest = _lazy().get().reports(1)
     return _answer({"report": latest[0] if latest else None}, HTTPStatus.OK)
+
+
+@_routes.get("/profile")
+def profile() -> Response:
+    """Tell what each profile of the service is on its platform; touches no broker and no store."""
+    from quant_platform_kit.runtime import profile_standings
+
+    settings = _lazy().settings
+    body = {
+        "platform": settings.platform,
+        "service": settings.service,
+        "profiles": profile_standings(settings),
+    }
+    return _answer(body, HTTPStatus.OK)
 
 
 def _cycle_request() -> CycleRequest:

@@ -7,6 +7,7 @@ the service together (see ``docs/decisions/0003-settings-without-a-library.md``)
 from __future__ import annotations
 
 from quant_platform_kit.settings._load import load_settings, reference
+from quant_platform_kit.settings._rollout import read_rollout
 from quant_platform_kit.settings._schema import Settings
 from quant_platform_kit.settings._variable import Platform
 
@@ -18,4 +19,4 @@ def example(platform: str) -> str:
     return _example.example(platform)
 
 
-__all__ = ["Platform", "Settings", "example", "load_settings", "reference"]
+__all__ = ["Platform", "Settings", "example", "load_settings", "read_rollout", "reference"]

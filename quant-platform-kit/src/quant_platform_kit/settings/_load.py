@@ -7,14 +7,18 @@ import itertools
 import os
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from quant_platform_kit.contracts import ExecutionMode
 from quant_platform_kit.errors import SettingsError
 from quant_platform_kit.settings._logins import LOGINS, read_login
 from quant_platform_kit.settings._schema import VARIABLES, Settings
 from quant_platform_kit.settings._sources import Sources
+from quant_platform_kit.settings._stale import left_over, require_none
 from quant_platform_kit.settings._variable import SIMULATED, Platform, Variable
+
+_MORE_PREFIXES: Final = {Platform.LONGBRIDGE: ("LONGPORT_",)}
+"""Of a platform's variables that are called after the broker's SDK."""
 
 
 def load_settings(platform: str, environ: Mapping[str, str] | None = None) -> Settings:
@@ -49,9 +53,22 @@ def load_settings(platform: str, environ: Mapping[str, str] | None = None) -> Se
     if values["broker"] != SIMULATED:
         _require_own_broker(kind, values["broker"])
         values["account_id"], login = read_login(sources, values["account_id"])
-    settings = Settings(platform=kind, login=MappingProxyType(login), **values)
+    settings = Settings(
+        platform=kind,
+        login=MappingProxyType(login),
+        stale_variables=left_over(kind, environ),
+        spellings=MappingProxyType(_spellings(sources)),
+        **values,
+    )
     _refuse_contradiction(settings)
+    require_none(kind, settings.service, settings.stale_variables)
     return settings
+
+
+def _spellings(sources: Sources) -> dict[str, str]:
+    """Return under which name each setting is set, by field."""
+    names = {variable.field: sources.spelling(variable) for variable in VARIABLES}
+    return {field: name for field, name in names.items() if name is not None}
 
 
 def reference(platform: str | None = None) -> tuple[tuple[str, str, str], ...]:
@@ -85,7 +102,7 @@ def _secrecy(variable: Variable) -> str:
 def _refuse_unknown(platform: Platform, environ: Mapping[str, str]) -> None:
     variables = (*VARIABLES, *LOGINS[platform])
     known = {name for variable in variables for name in variable.spellings(platform)}
-    prefixes = ("QPK_", f"{platform.upper()}_")
+    prefixes = ("QPK_", f"{platform.upper()}_", *_MORE_PREFIXES.get(platform, ()))
     for name in sorted(environ):
         if name.startswith(prefixes) and name not in known:
             near = difflib.get_close_matches(name, known, n=1)

@@ -121,9 +121,9 @@ LOGINS: Final[Mapping[Platform, tuple[Variable, ...]]] = {
             also="LONGPORT_SECRET_NAME",
         ),
         Variable(
-            "ACCOUNT_PREFIX", "prefix", read.text, "", "Name of the account in messages: HK, SG."
+            "ACCOUNT_PREFIX", "prefix", read.region, "", "Name of the account in messages: HK, SG."
         ),
-        Variable("ACCOUNT_REGION", "region", read.text, "", "Region of the account: HK, SG."),
+        Variable("ACCOUNT_REGION", "region", read.region, "", "Region of the account: HK, SG."),
         Variable("LONGPORT_HTTP_URL", "http_url", read.optional_text, "", "A simulator's address."),
         Variable(
             "LONGPORT_QUOTE_WS_URL", "quote_url", read.optional_text, "", "A simulator's address."
@@ -147,14 +147,10 @@ def read_login(sources: Sources, account_id: str) -> tuple[str, dict[str, Any]]:
         When a secret cannot be had now.
     """
     values = {each.field: sources.value(each) for each in LOGINS[sources.platform]}
-    return _FINISHED.get(sources.platform, _as_it_is)(sources, account_id, values)
+    return _FINISHED[sources.platform](sources, account_id, values)
 
 
 Login = dict[str, Any]
-
-
-def _as_it_is(sources: Sources, account_id: str, values: Login) -> tuple[str, Login]:
-    return _named(sources, account_id), values
 
 
 def _named(sources: Sources, account_id: str) -> str:
@@ -244,7 +240,22 @@ def _schwab(sources: Sources, account_id: str, values: Login) -> tuple[str, Logi
     return _named(sources, account_id), values
 
 
+# ── LongBridge ─────────────────────────────────────────────────────────────────────────
+
+
+def _longbridge(sources: Sources, account_id: str, values: Login) -> tuple[str, Login]:
+    """Require one region: each has services of its own, from one source."""
+    prefix, region = values["prefix"], values["region"]
+    if prefix and region and prefix != region:
+        raise SettingsError(
+            f"ACCOUNT_PREFIX is {prefix}, and ACCOUNT_REGION is {region}: one account has one "
+            "region, and a switch may have left the other one's. Give both the account's."
+        )
+    return _named(sources, account_id), values
+
+
 _FINISHED: Final[Mapping[Platform, Callable[[Sources, str, Login], tuple[str, Login]]]] = {
     Platform.IBKR: _ibkr,
     Platform.SCHWAB: _schwab,
+    Platform.LONGBRIDGE: _longbridge,
 }

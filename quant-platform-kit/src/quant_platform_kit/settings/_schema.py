@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from quant_platform_kit.contracts import ExecutionMode
@@ -19,7 +20,9 @@ from quant_platform_kit.settings._variable import SIMULATED, Platform, Variable
 class Settings:
     """Everything a service is told from outside.
 
-    Field names carry units; the variables behind them are listed by `reference`.
+    Field names carry units; the variables behind them are listed by `reference`. `spellings` says
+    under which name each of those that are set was found, by field; `stale_variables` names what is
+    set for services of other platforms.
     """
 
     platform: Platform
@@ -45,8 +48,10 @@ class Settings:
     reconcile_unexplained_ratio: Decimal
     fill_deadline_secs: float
     strategy_timeout_secs: float
+    service: str
     commit: str
     bundle_path: Path | None
+    rollout_path: Path | None
     broker: str
     login: Mapping[str, Any]
     simulator_control: int | None
@@ -54,6 +59,10 @@ class Settings:
     simulated_cash_usd: Decimal
     simulated_start: date | None
     simulated_latency_secs: float
+    stale_variables: tuple[str, ...] = ()
+    spellings: Mapping[str, str] = field(
+        default_factory=lambda: MappingProxyType({}), repr=False, compare=False
+    )
 
     def __repr__(self) -> str:
         """Show every setting, the secret ones only as present or absent."""
@@ -65,9 +74,9 @@ class Settings:
         """Whether the broker is the simulated one of this process."""
         return self.broker == SIMULATED
 
-    def _shown(self, field: str) -> str:
-        value = getattr(self, field)
-        return "***" if field in SECRET_FIELDS and value else repr(value)
+    def _shown(self, name: str) -> str:
+        value = getattr(self, name)
+        return "***" if name in SECRET_FIELDS and value else repr(value)
 
 
 ACCOUNT: Final = Variable(
@@ -228,6 +237,9 @@ VARIABLES: Final = (
         "How long a strategy may compute.",
     ),
     Variable(
+        "K_SERVICE", "service", read.text, "", "Name of the service, as Cloud Run gives it to it."
+    ),
+    Variable(
         "QPK_COMMIT", "commit", read.text, "", "Commit of the deployed image, for heartbeats."
     ),
     Variable(
@@ -236,6 +248,13 @@ VARIABLES: Final = (
         read.optional_path,
         "",
         "The bundle of the image (bundle.json): where it is not what is installed, no start.",
+    ),
+    Variable(
+        "QPK_ROLLOUT_PATH",
+        "rollout_path",
+        read.optional_path,
+        "",
+        "The platform's rollout list (platform.toml): a profile that is not on it does not start.",
     ),
     Variable(
         "QPK_BROKER",

@@ -163,6 +163,13 @@ def broker(value: str) -> str:
     return value
 
 
+def region(value: str) -> str:
+    """Return a region of LongBridge; blank for none."""
+    if value not in {"", "HK", "SG"}:
+        raise ValueError
+    return value
+
+
 def whole(value: str) -> int:
     """Return a whole number, zero or more."""
     number = int(value)
@@ -206,6 +213,7 @@ WANTED: Final[dict[Callable[[str], Any], str]] = {
     broker: "simulated, or the platform's own broker: ibkr, schwab or longbridge",
     port: "a port such as 4002",
     optional_port: "a port such as 4002",
+    region: "HK or SG",
     whole: "a whole number, zero or more",
     secret_service: "an https:// address, or http:// on loopback",
 }

@@ -30,7 +30,7 @@ from quant_platform_kit.strategy._signals import (
     StrategySignal,
 )
 from quant_platform_kit.strategy._sleeves_file import SleeveSpec, read_sleeves
-from quant_platform_kit.strategy._strategy import Strategy, require_allowed
+from quant_platform_kit.strategy._strategy import Strategy, allowed_modes, require_allowed
 
 __all__ = [
     "AggregatedSignals",
@@ -59,6 +59,7 @@ __all__ = [
     "WorkerPool",
     "aggregate",
     "aggregate_all",
+    "allowed_modes",
     "evaluate",
     "load_catalog",
     "read_config",

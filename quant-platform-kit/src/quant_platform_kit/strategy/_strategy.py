@@ -56,26 +56,32 @@ _ALLOWED: Final[Mapping[ExecutionMode, frozenset[ProfileStatus]]] = {
 }
 
 
+def allowed_modes(manifest: StrategyManifest) -> tuple[ExecutionMode, ...]:
+    """Return the modes that a profile has been promoted to; an example never is."""
+    return tuple(
+        mode
+        for mode, allowed in _ALLOWED.items()
+        if manifest.status in allowed
+        and (manifest.role is not Role.EXAMPLE or mode is ExecutionMode.DRY_RUN)
+    )
+
+
 def require_allowed(manifest: StrategyManifest, mode: ExecutionMode) -> None:
-    """Refuse a mode that the profile has not been promoted to; an example is never promoted.
+    """Refuse a mode that the profile has not been promoted to.
 
     Raises
     ------
     RefuseRun
         ``PROFILE_NOT_ENABLED``.
     """
-    if manifest.role is Role.EXAMPLE and mode is not ExecutionMode.DRY_RUN:
+    modes = allowed_modes(manifest)
+    if mode not in modes:
+        is_example = manifest.role is Role.EXAMPLE
+        what = "is an example" if is_example else f"has status {manifest.status.value}"
         raise RefuseRun(
-            f"Profile {manifest.profile} is an example and may not run in {mode.value}; examples "
-            "may run in dry_run only. Nothing was traded. Choose another mode or profile.",
-            code=ReasonCode.PROFILE_NOT_ENABLED,
-        )
-    if manifest.status not in _ALLOWED[mode]:
-        modes = ", ".join(m.value for m, allowed in _ALLOWED.items() if manifest.status in allowed)
-        raise RefuseRun(
-            f"Profile {manifest.profile} has status {manifest.status.value} and may not run in "
-            f"{mode.value}; it may run in {modes}. Nothing was traded. Choose another mode or "
-            "profile, or promote this one.",
+            f"Profile {manifest.profile} {what} and may not run in {mode.value}; it may run in "
+            f"{', '.join(m.value for m in modes)}. Nothing was traded. Choose another mode or "
+            f"profile{'' if is_example else ', or promote this one'}.",
             code=ReasonCode.PROFILE_NOT_ENABLED,
         )
 

@@ -147,6 +147,23 @@ def a_stale_snapshot_blocks(bench: StrategyBench) -> None:
     _expect_blocked(bench, faults)
 
 
+def a_snapshot_outside_its_window_holds(bench: StrategyBench) -> None:
+    """Require HOLD once the execution window that the manifest declares has closed."""
+    declared = bench.manifest.snapshot
+    window = declared.execution_window_sessions if declared else None
+    if declared is None or window is None or window == declared.max_age_sessions:
+        raise NotApplicable("it acts on any snapshot that is not overdue")
+    faults = []
+    for case, snapshot, intact in _snapshots(bench):
+        as_of = case.context.calendar.offset(case.context.session, -window - 1)
+        late = partial(dated, case.context, snapshot, as_of)
+        faults.append(_Fault(f"{window + 1} sessions after the snapshot", case, intact, late))
+    for fault, answer in _answers(bench, faults):
+        expect(
+            answer.outcome is DecisionOutcome.HOLD, f"{fault}: expected HOLD, got {tell(answer)}"
+        )
+
+
 def a_missing_row_decides_nothing_else(bench: StrategyBench) -> None:
     """Require BLOCKED or the same decision without a row; one not held may be left out."""
     faults = []
@@ -201,6 +218,7 @@ INPUT_FAULT_CARDS: Final[tuple[StrategyCard, ...]] = (
     a_missing_snapshot_blocks,
     a_snapshot_of_the_session_itself_blocks,
     a_stale_snapshot_blocks,
+    a_snapshot_outside_its_window_holds,
     a_missing_row_decides_nothing_else,
     an_undefined_feature_decides_nothing_else,
     an_unknown_portfolio_decides_nothing,

@@ -1,0 +1,71 @@
+"""A command of `qpk` for a deployed service, under that service's own variables and its own code.
+
+An operator's commands work on what a service remembers. Typed with other variables they would halt
+another account than the one that trades; run by a newer kit they would bring the store to a version
+that the service cannot read. So both are asked for first, and without an answer nothing is run.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from typing import Final
+
+from quant_platform_kit.errors import ReasonCode, ReleaseRefused
+from quant_platform_kit.release._deployed import not_deployed
+from quant_platform_kit.release._environments import environment
+from quant_platform_kit.release._gcloud import Service, describe
+from quant_platform_kit.release._layout import Layout
+from quant_platform_kit.release._pins import BUNDLE
+from quant_platform_kit.release._trial import Setting
+
+_STORE: Final = "QPK_STORE_URL"
+_STATE: Final = "QPK_STATE_DIR"
+_OF_SERVICES: Final = ("QPK_", "IBKR_", "SCHWAB_", "LONGBRIDGE_", "LONGPORT_", "ACCOUNT_")
+
+
+def operate(layout: Layout, name: str, words: tuple[str, ...]) -> int:
+    """Run ``qpk WORD...`` for a service and return its exit code; it talks to the terminal itself.
+
+    Parameters
+    ----------
+    layout : Layout
+    name : str
+        Of the service.
+    words : tuple of str
+        The command and its options, without ``--platform``.
+
+    Raises
+    ------
+    ReleaseRefused
+        ``DEPLOY_MISMATCH`` when there is no such service, or nobody but itself can reach what it
+        remembers; ``PIN_MISSING`` when what it runs is not known; ``RELEASE_TOOL`` when gcloud does
+        not answer.
+    """
+    place = layout.service(name)
+    service = describe(place, name)
+    if service is None:
+        raise not_deployed(name)
+    built = environment(layout, place, service.commit)
+    told = Setting(name, service.environment, service.secrets).told(place.cloud.project)
+    _require_reach(service, told)
+    command = (str(built.python), "-m", "quant_platform_kit.cli", *words, "--platform", place.name)
+    also = {"QPK_BUNDLE_PATH": BUNDLE, "QPK_COMMIT": service.commit, "K_SERVICE": name}
+    variables = _of_the_terminal() | also | told
+    return subprocess.run(command, cwd=built.files, env=variables, check=False).returncode  # noqa: S603 (the service's own)
+
+
+def _of_the_terminal() -> dict[str, str]:
+    """Return our variables, but for those that could tell a service something."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_OF_SERVICES)}
+
+
+def _require_reach(service: Service, told: Mapping[str, str]) -> None:
+    if any(name.startswith(_STORE) for name in told) or _STATE in told:
+        return
+    raise ReleaseRefused(
+        f"{service.name} keeps what it remembers on its own machine, which nobody else can reach: "
+        f"it has no {_STORE}. Nothing was run. Pause its jobs if trading has to stop.",
+        code=ReasonCode.DEPLOY_MISMATCH,
+    )
