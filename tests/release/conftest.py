@@ -17,6 +17,7 @@ from quant_platform_kit.release import Patience, pin, plan_deployment, verify_pi
 from quant_platform_kit.testing.gcloud import Cloud
 from tests.desk import Desk, make_desk, make_wheelhouse, world
 
+PATIENCE = Patience(pause_secs=0, attempts=2)
 NOW = datetime(2026, 11, 20, 20, 30, tzinfo=UTC)
 
 Command = Callable[..., "CompletedProcess[str]"]
@@ -87,8 +88,14 @@ def _running(tmp_path_factory: pytest.TempPathFactory, wheelhouse: Path) -> Path
         desk.commit_platforms()
         for place in desk.layout.platforms:
             verify_pins(desk.layout, place)
-            plan_deployment(desk.layout, place).make(why="", now=NOW, patience=Patience(0, 2))
+            plan_deployment(desk.layout, place).make(why="", now=NOW, patience=PATIENCE)
     return folder
+
+
+@pytest.fixture(scope="session")
+def one_desk(_running: Path) -> Desk:
+    """Return a desk that nobody changes."""
+    return Desk(_running / "desk", siblings=False)
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from quant_platform_kit.errors import ReasonCode, ReleaseRefused
 from quant_platform_kit.release import (
     Ending,
     Kind,
-    Patience,
     Record,
     Records,
     environment,
@@ -24,11 +23,10 @@ from quant_platform_kit.release import (
 )
 from quant_platform_kit.testing.gcloud import Cloud
 from tests.desk import PROFILE, RANKED, Desk, config_of
-from tests.release.conftest import NOW, Command
+from tests.release.conftest import NOW, PATIENCE, Command
 
 SERVICE = "rebalancer-ibkr"
 OTHER = "global_etf_rotation"
-AT_ONCE = Patience(pause_secs=0, attempts=2)
 
 
 @pytest.fixture
@@ -102,12 +100,12 @@ def test_a_service_goes_to_a_profile_with_snapshots_and_back(
 
 def switch(desk: Desk) -> Record:
     found = plan_switch(desk.layout, SERVICE, OTHER)
-    return found.change.make(why="", now=NOW, patience=AT_ONCE)
+    return found.change.make(why="", now=NOW, patience=PATIENCE)
 
 
 def rollback(desk: Desk) -> Record:
     place = desk.layout.platform("ibkr")
-    return plan_rollback(desk.layout, place, SERVICE).make(why="", now=NOW, patience=AT_ONCE)
+    return plan_rollback(desk.layout, place, SERVICE).make(why="", now=NOW, patience=PATIENCE)
 
 
 def test_a_revision_that_does_not_start_is_told_and_taken_back(
@@ -151,7 +149,7 @@ def test_a_change_that_is_not_allowed_leaves_nothing_to_take_back(
     found = plan_switch(desk.layout, SERVICE, OTHER)
     cloud.deny(SERVICE)
     with pytest.raises(ReleaseRefused):
-        found.change.make(why="", now=NOW, patience=AT_ONCE)
+        found.change.make(why="", now=NOW, patience=PATIENCE)
     assert [each.kind for each in Records(desk.layout.records, SERVICE).all()] == [Kind.DEPLOY]
 
 

@@ -17,7 +17,6 @@ import pytest
 
 from quant_platform_kit.errors import ReasonCode, ReleaseRefused
 from quant_platform_kit.release import (
-    Patience,
     Switch,
     pin,
     plan_deployment,
@@ -28,12 +27,11 @@ from quant_platform_kit.release import (
 )
 from quant_platform_kit.testing.gcloud import Cloud
 from tests.desk import PROFILE, RANKED, Desk, git
-from tests.release.conftest import NOW
+from tests.release.conftest import NOW, PATIENCE
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "release.md"
 IBKR, HONG_KONG = "rebalancer-ibkr", "rebalancer-longbridge-hk"
 OTHER: Final = "global_etf_rotation"
-AT_ONCE: Final = Patience(pause_secs=0, attempts=2)
 
 Act = Callable[[], object]
 Mistake = Callable[[Desk, Cloud], Act]
@@ -53,7 +51,7 @@ def mistake(told: str, code: ReasonCode) -> Callable[[Mistake], Mistake]:
 
 def deploy(desk: Desk, platform: str = "ibkr") -> object:
     found = plan_deployment(desk.layout, desk.layout.platform(platform))
-    return found.make(why="", now=NOW, patience=AT_ONCE)
+    return found.make(why="", now=NOW, patience=PATIENCE)
 
 
 def switch(desk: Desk, profile: str = OTHER, **given: str) -> Switch:
@@ -62,12 +60,12 @@ def switch(desk: Desk, profile: str = OTHER, **given: str) -> Switch:
 
 def make(found: Switch, now: datetime = NOW) -> object:
     found.compared(now)
-    return found.change.make(why="", now=now, patience=AT_ONCE)
+    return found.change.make(why="", now=now, patience=PATIENCE)
 
 
 def rollback(desk: Desk) -> object:
     place = desk.layout.platform("ibkr")
-    return plan_rollback(desk.layout, place, IBKR).make(why="", now=NOW, patience=AT_ONCE)
+    return plan_rollback(desk.layout, place, IBKR).make(why="", now=NOW, patience=PATIENCE)
 
 
 def publish(desk: Desk, file: str = "README.md") -> None:
@@ -268,7 +266,7 @@ def _(desk: Desk, cloud: Cloud) -> Act:
 def _(desk: Desk, cloud: Cloud) -> Act:
     found = switch(desk)
     change_by_hand(desk, IBKR, "--update-env-vars=QPK_LANGUAGES=zh")
-    return lambda: found.change.make(why="", now=NOW, patience=AT_ONCE)
+    return lambda: found.change.make(why="", now=NOW, patience=PATIENCE)
 
 
 @mistake("A saved description that is something else", ReasonCode.RELEASE_TOOL)
@@ -299,7 +297,7 @@ def _(desk: Desk, cloud: Cloud) -> Act:
 
 @mistake("A rollback of a service that was changed past the records", ReasonCode.SERVICE_CHANGED)
 def _(desk: Desk, cloud: Cloud) -> Act:
-    switch(desk).change.make(why="", now=NOW, patience=AT_ONCE)
+    switch(desk).change.make(why="", now=NOW, patience=PATIENCE)
     change_by_hand(desk, IBKR, "--update-env-vars=STRATEGY_PROFILE=nasdaq_sp500_smart_dca")
     return lambda: rollback(desk)
 

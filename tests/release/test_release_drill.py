@@ -16,7 +16,8 @@ def test_a_drill_releases_switches_breaks_and_takes_back(tmp_path: Path, qpk: Co
     assert desk.refs() == before
     steps = [line.partition(" s  ")[2] for line in done.stdout.splitlines()]
     assert any("switched to russell_1000_multi_factor_defensive" in step for step in steps)
-    assert steps[-2:] == [
+    assert steps[-3:] == [
         "rebalancer-ibkr: taken back, run",
         "every platform pinned back, and the service verified",
+        "from the run that failed to one that did not",
     ]

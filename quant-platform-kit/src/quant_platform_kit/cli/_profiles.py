@@ -18,7 +18,6 @@ from quant_platform_kit.contracts import (
     encode,
     standing,
 )
-from quant_platform_kit.strategy import allowed_modes
 
 if TYPE_CHECKING:
     from quant_platform_kit.strategy import Catalog
@@ -72,6 +71,8 @@ def rollouts(catalog: Catalog, folder: Path | None) -> Mapping[str, Rollout]:
 
 def plain(catalog: Catalog, lists: Mapping[str, Rollout]) -> dict[str, Any]:
     """Return the matrix as data: manifests under the default configuration, and what is broken."""
+    from quant_platform_kit.strategy import allowed_modes  # not paid for by other commands
+
     profiles = [
         {
             **encode(profile.manifest),

@@ -11,9 +11,9 @@ from types import MappingProxyType
 
 from quant_platform_kit.contracts._decision import Decision
 from quant_platform_kit.contracts._market import Adjustment
+from quant_platform_kit.contracts._modes import Environment, ExecutionMode
 from quant_platform_kit.contracts._orders import OrderStatus, OrderTerms, Purpose, Side
 from quant_platform_kit.contracts._plan import FrozenSleeve, Leg, Skipped
-from quant_platform_kit.contracts._portfolio import Environment, ExecutionMode
 from quant_platform_kit.contracts._strategy import InputMode
 from quant_platform_kit.contracts._validate import check_text, refuse
 from quant_platform_kit.contracts._verdicts import LegVerdict

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 
+from quant_platform_kit.contracts._modes import Environment
 from quant_platform_kit.contracts._orders import BrokerOrder
 from quant_platform_kit.contracts._validate import (
     ZERO,
@@ -16,22 +16,6 @@ from quant_platform_kit.contracts._validate import (
     check_text,
     check_unique,
 )
-
-
-class ExecutionMode(StrEnum):
-    """What the operator asked for."""
-
-    DRY_RUN = "dry_run"
-    PAPER = "paper"
-    LIVE = "live"
-
-
-class Environment(StrEnum):
-    """What the connected broker says it is; messages show this, never the request."""
-
-    SIMULATED = "simulated"
-    PAPER = "paper"
-    LIVE = "live"
 
 
 @dataclass(frozen=True, slots=True)

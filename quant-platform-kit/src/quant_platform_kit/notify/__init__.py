@@ -1,13 +1,21 @@
-"""What the platform says to people: messages in English and Chinese, heartbeats, the outbox."""
+"""What the platform says to people: messages in English and Chinese, heartbeats, the outbox.
+
+The outbox needs a database, and is loaded when it is first asked for: a command that only talks
+does not wait for it.
+"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from quant_platform_kit.notify._block import Block, BlockSnapshot, BlockStrategy, read_block
 from quant_platform_kit.notify._format import money, percent, price, shares, split
 from quant_platform_kit.notify._heartbeat import heartbeat, log_heartbeat
 from quant_platform_kit.notify._messages import LANGUAGES, Message
-from quant_platform_kit.notify._outbox import DeliveryResult, Outbox
 from quant_platform_kit.notify._reasons import meaning
+
+if TYPE_CHECKING:
+    from quant_platform_kit.notify._outbox import DeliveryResult, Outbox
 
 __all__ = [
     "LANGUAGES",
@@ -27,3 +35,18 @@ __all__ = [
     "shares",
     "split",
 ]
+
+_OF_OUTBOX = frozenset({"DeliveryResult", "Outbox"})
+
+if not TYPE_CHECKING:  # a type checker reads the imports above, and so still finds misspelt names
+
+    def __getattr__(name: str) -> object:
+        """Load the outbox, the first time it is asked for."""
+        if name not in _OF_OUTBOX:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from quant_platform_kit.notify import _outbox
+
+        return getattr(_outbox, name)
+
+    def __dir__() -> list[str]:
+        return __all__

@@ -6,6 +6,7 @@ with one id hold the same code.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shlex
@@ -31,8 +32,15 @@ from quant_platform_kit.release._definitions import image_variables
 from quant_platform_kit.release._git import Repository
 from quant_platform_kit.release._layout import Layout, PlatformPlace
 from quant_platform_kit.release._lock import locked
-from quant_platform_kit.release._pins import BUILD_LOCK, BUNDLE, LOCK, PINS, address
-from quant_platform_kit.release._run import call, last_words, without_logins
+from quant_platform_kit.release._pins import (
+    BUILD_LOCK,
+    BUNDLE,
+    LOCK,
+    PINS,
+    ROLLOUT,
+    address,
+)
+from quant_platform_kit.release._run import call, without_logins
 
 _COMPLETE: Final = "complete"
 _KEPT_ENVIRONMENTS: Final = 8
@@ -74,19 +82,33 @@ class Environment:
         ReleaseRefused
             ``RELEASE_TOOL``.
         """
-        with tempfile.TemporaryDirectory(prefix="release-") as folder:
-            lists = Path(folder) / self.place.name
-            shutil.copytree(self.files, lists)
-            module = ("-m", "quant_platform_kit.cli", "profiles", "--json", "--platforms", folder)
-            done = call((str(self.python), *module), cwd=Path(folder))
+        answer = self._kept_profiles()
+        if not answer.exists():
+            partial = answer.with_suffix(".partial")
+            partial.write_text(self._ask_profiles(), encoding="utf-8")
+            partial.replace(answer)
         try:
-            return {each["profile"]: each for each in json.loads(done.stdout)["profiles"]}
+            found = json.loads(answer.read_text(encoding="utf-8"))["profiles"]
+            return {each["profile"]: each for each in found}
         except (ValueError, KeyError, TypeError) as error:
+            answer.unlink()
             raise ReleaseRefused(
                 f"The profiles of bundle {self.bundle.id} cannot be read ({error!r}). Nothing was "
-                f"changed. It said:\n{last_words(done)}",
+                "changed; its kit may be of another age than this one.",
                 code=ReasonCode.RELEASE_TOOL,
             ) from error
+
+    def _kept_profiles(self) -> Path:
+        """Return where the answer is kept: it follows from the code and the rollout list alone."""
+        lists = (self.files / ROLLOUT).read_bytes()
+        name = f"profiles-{self.place.name}-{hashlib.sha256(lists).hexdigest()[:12]}.json"
+        return self.python.parents[2] / name
+
+    def _ask_profiles(self) -> str:
+        with tempfile.TemporaryDirectory(prefix="release-") as folder:
+            shutil.copytree(self.files, Path(folder) / self.place.name)
+            module = ("-m", "quant_platform_kit.cli", "profiles", "--json", "--platforms", folder)
+            return call((str(self.python), *module), cwd=Path(folder)).stdout
 
     @contextmanager
     def serving(self, variables: Mapping[str, str]) -> Iterator[Served]:

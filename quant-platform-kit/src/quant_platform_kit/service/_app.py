@@ -16,7 +16,7 @@ from flask import Blueprint, Flask, Response, current_app, request
 from werkzeug.exceptions import InternalServerError
 
 from quant_platform_kit import __version__
-from quant_platform_kit.contracts import CycleReport, CycleRequest, Outcome, canonical, decode
+from quant_platform_kit.contracts import canonical
 from quant_platform_kit.errors import (
     ContractError,
     PlatformError,
@@ -28,6 +28,7 @@ from quant_platform_kit.service._logging import configure_logging
 from quant_platform_kit.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from quant_platform_kit.contracts import CycleReport, CycleRequest
     from quant_platform_kit.runtime import Runtime
 
 _EXTENSION = "quant_platform_kit"
@@ -169,6 +170,8 @@ def profile() -> Response:
 
 
 def _cycle_request() -> CycleRequest:
+    from quant_platform_kit.contracts import CycleRequest, decode
+
     text = request.get_data(as_text=True)  # whatever content type a client names
     if not text.strip():
         return CycleRequest()
@@ -183,6 +186,8 @@ def _cycle_request() -> CycleRequest:
 
 def _status(report: CycleReport) -> HTTPStatus:
     """503 invites the scheduler to try again, so it is given only when no order was sent."""
+    from quant_platform_kit.contracts import Outcome
+
     if report.outcome in (Outcome.TRADED, Outcome.NO_ACTION):
         return HTTPStatus.OK
     return HTTPStatus.INTERNAL_SERVER_ERROR if report.orders else HTTPStatus.SERVICE_UNAVAILABLE

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from quant_platform_kit.contracts import Rollout
 from quant_platform_kit.errors import SettingsError
+
+if TYPE_CHECKING:
+    from quant_platform_kit.contracts import Rollout
 
 
 def read_rollout(platform: str, path: Path) -> Rollout:
@@ -16,6 +19,8 @@ def read_rollout(platform: str, path: Path) -> Rollout:
     SettingsError
         When it cannot be read, or is no rollout list.
     """
+    from quant_platform_kit.contracts import Rollout  # not paid for without a list
+
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -36,6 +36,7 @@ class HttpDoor:
     ) -> None:
         self._lock = threading.Lock()
         self._connections: dict[socket.socket, threading.Event] = {}
+        self._refuses = False
         self._listen = partial(server or HttpServer, self, handler)
         self._server: HttpServer | None = self._listen(port)
         self.port: int = self._server.server_port
@@ -50,6 +51,7 @@ class HttpDoor:
 
     def refuse(self, refused: bool) -> None:  # noqa: FBT001 (a switch)
         """Stop listening and reset everyone, or listen again."""
+        self._refuses = refused
         if refused and self._server is not None:
             self._server.end()
             self._server = None
@@ -66,6 +68,9 @@ class HttpDoor:
         gone = threading.Event()
         with self._lock:
             self._connections[connection] = gone
+        if self._refuses:  # let in before, and noted only now
+            gone.set()
+            _reset(connection)
         return gone
 
     def closed(self, connection: socket.socket) -> None:

@@ -106,6 +106,8 @@ class TwsDoor:
             client = Client(self, connection)
             with self._lock:
                 self._clients.add(client)
+            if self._listener is not listener:  # let in before the door was closed, noted after
+                client.cut()
             threading.Thread(target=client.serve, daemon=True).start()
 
     def _changed(self, order: BrokerOrder, fills: tuple[Fill, ...]) -> None:
