@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from quant_platform_kit.lazy import lazy
+
 if TYPE_CHECKING:
     from us_equity_snapshot_pipelines._build import BuiltSnapshot, Exclusion, build_snapshot
     from us_equity_snapshot_pipelines._dividends import Dividend
@@ -69,14 +71,4 @@ _HOMES = {
 }
 
 if not TYPE_CHECKING:  # a type checker reads the imports above, and so still finds misspelt names
-
-    def __getattr__(name: str) -> object:
-        """Load what is asked for, the first time it is."""
-        from importlib import import_module
-
-        for module, names in _HOMES.items():
-            if name in names:
-                value = getattr(import_module(f"{__name__}.{module}"), name)
-                globals()[name] = value
-                return value
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    __getattr__ = lazy(__name__, {name: home for home, names in _HOMES.items() for name in names})

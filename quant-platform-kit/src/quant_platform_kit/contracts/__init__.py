@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from quant_platform_kit.lazy import lazy
+
 if TYPE_CHECKING:
     from quant_platform_kit.contracts._capabilities import (
         Capabilities,
@@ -285,16 +287,7 @@ _HOMES = {
 }
 
 if not TYPE_CHECKING:  # a type checker reads the imports above, and so still finds misspelt names
-
-    def __getattr__(name: str) -> object:
-        """Load a type's module, the first time it is asked for."""
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from importlib import import_module
-
-        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-        globals()[name] = value
-        return value
+    __getattr__ = lazy(__name__, _HOMES)
 
     def __dir__() -> list[str]:
         return __all__

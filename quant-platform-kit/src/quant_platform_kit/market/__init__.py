@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from quant_platform_kit.lazy import lazy
 from quant_platform_kit.market._calendar import ExchangeCalendar, xnys
 from quant_platform_kit.market._clock import Clock, SimulatedClock, SystemClock
 from quant_platform_kit.market._slots import SLOTS, Slot, SlotWindow, resolve, run_key, window
@@ -34,23 +35,14 @@ __all__ = [
     "xnys",
 ]
 
-_LAZY = {
+_HOMES = {
     "BarFrame": "_frames",
     "load_sample": "sample",
     "read_wide_closes": "_csv",
 }
 
 if not TYPE_CHECKING:  # a type checker reads the imports above, and so still finds misspelt names
-
-    def __getattr__(name: str) -> object:
-        """Load what needs NumPy, the first time it is asked for."""
-        if name not in _LAZY:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from importlib import import_module
-
-        value = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
-        globals()[name] = value
-        return value
+    __getattr__ = lazy(__name__, _HOMES)
 
     def __dir__() -> list[str]:
         return __all__

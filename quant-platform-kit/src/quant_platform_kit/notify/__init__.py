@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from quant_platform_kit.lazy import lazy
 from quant_platform_kit.notify._block import Block, BlockSnapshot, BlockStrategy, read_block
 from quant_platform_kit.notify._format import money, percent, price, shares, split
 from quant_platform_kit.notify._heartbeat import heartbeat, log_heartbeat
@@ -36,17 +37,10 @@ __all__ = [
     "split",
 ]
 
-_OF_OUTBOX = frozenset({"DeliveryResult", "Outbox"})
+_HOMES = {"DeliveryResult": "_outbox", "Outbox": "_outbox"}
 
 if not TYPE_CHECKING:  # a type checker reads the imports above, and so still finds misspelt names
-
-    def __getattr__(name: str) -> object:
-        """Load the outbox, the first time it is asked for."""
-        if name not in _OF_OUTBOX:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from quant_platform_kit.notify import _outbox
-
-        return getattr(_outbox, name)
+    __getattr__ = lazy(__name__, _HOMES)
 
     def __dir__() -> list[str]:
         return __all__

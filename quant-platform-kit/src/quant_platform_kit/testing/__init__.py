@@ -10,8 +10,9 @@ that calls it does not wait for them.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from quant_platform_kit.lazy import lazy
 
 if TYPE_CHECKING:
     from quant_platform_kit.testing._broker_bench import BrokerBench, OpenBench
@@ -61,26 +62,31 @@ __all__ = [
 ]
 
 _HOMES = {
-    "_broker_bench": ("BrokerBench", "OpenBench"),
-    "_broker_cards": ("BrokerCard",),
-    "_expect": ("CardStatus", "NotApplicable"),
-    "_strategy_bench": ("StrategyBench", "StrategyCard"),
-    "_strategy_inputs": ("StrategyCase", "make_cases"),
-    "broker_conformance": ("BROKER_CARDS", "Verdict", "check_broker", "judge"),
+    "BROKER_CARDS": "broker_conformance",
+    "STRATEGY_CARDS": "strategy_conformance",
+    "BenchOptions": "strategy_conformance",
+    "BoundCard": "strategy_conformance",
+    "BrokerBench": "_broker_bench",
+    "BrokerCard": "_broker_cards",
+    "CardResult": "strategy_conformance",
+    "CardStatus": "_expect",
+    "ConformanceReport": "strategy_conformance",
+    "NotApplicable": "_expect",
+    "OpenBench": "_broker_bench",
+    "StrategyBench": "_strategy_bench",
+    "StrategyCard": "_strategy_bench",
+    "StrategyCase": "_strategy_inputs",
+    "Verdict": "broker_conformance",
+    "check_broker": "broker_conformance",
+    "check_strategy": "strategy_conformance",
+    "judge": "broker_conformance",
+    "make_cases": "_strategy_inputs",
+    "open_bench": "strategy_conformance",
+    "strategy_cards": "strategy_conformance",
 }
 
-
 if not TYPE_CHECKING:  # a type checker reads the imports above, and so still finds misspelt names
-
-    def __getattr__(name: str) -> object:
-        """Load what one of the modules here offers, the first time it is asked for."""
-        if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        homes = (home for home, names in _HOMES.items() if name in names)
-        module = import_module(f"{__name__}.{next(homes, 'strategy_conformance')}")
-        value = getattr(module, name)
-        globals()[name] = value
-        return value
+    __getattr__ = lazy(__name__, _HOMES)
 
     def __dir__() -> list[str]:
         return __all__
