@@ -373,3 +373,69 @@ def test_a_job_that_is_not_there_is_not_found(cloud: Cloud) -> None:
         words = ("scheduler", "jobs", *verb, "close", "--location=asia-east1")
         done = gcloud(cloud, *words)
         assert (done.returncode, "NOT_FOUND" in done.stderr) == (1, True)
+
+
+# ── Secrets, and jobs that somebody stops and runs ─────────────────────────────────────
+
+
+def test_a_secret_is_made_once_and_gets_versions(cloud: Cloud, tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("first")
+    words = ("secrets", "create", "token", "--replication-policy=automatic")
+    made = gcloud(cloud, *words, f"--data-file={path}")
+    assert "Created version [1] of the secret [token]." in made.stderr
+    again = gcloud(cloud, *words)
+    assert (again.returncode, "already exists" in again.stderr) == (1, True)
+    gcloud(cloud, "secrets", "versions", "add", "token", "--data-file=-", told="second")
+    listed = gcloud(cloud, "secrets", "versions", "list", "token", "--format=value(name)")
+    assert listed.stdout.split() == [f"projects/desk/secrets/token/versions/{n}" for n in (2, 1)]
+
+
+def test_a_version_of_a_secret_that_is_not_there_is_refused(cloud: Cloud) -> None:
+    words = ("secrets", "versions", "add", "nothing", "--data-file=-")
+    done = gcloud(cloud, *words, told="hush")
+    assert (done.returncode, "NOT_FOUND: Secret" in done.stderr) == (1, True)
+    assert "hush" not in done.stderr
+
+
+def test_the_latest_version_of_a_secret_is_what_a_service_gets(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    tag = image(cloud, tmp_path / "platform")
+    gcloud(cloud, "run", "services", "replace", "-", *HERE, told=definition("echo", tag))
+    gcloud(cloud, "run", "services", "update", "echo", *HERE, "--update-secrets", "TOKEN=token")
+    for version in ("9", "10"):
+        cloud.keep_secret("token", version, f"of {version}")
+    assert cloud.run("echo", Path(sys.executable), {})["TOKEN"] == "of 10"  # noqa: S105 (none)
+
+
+def test_a_role_is_given_once_for_one_secret_or_service(cloud: Cloud) -> None:
+    gcloud(cloud, "secrets", "create", "token")
+    who, role = "--member=serviceAccount:runner@desk.invalid", "--role=roles/x"
+    for words in (
+        ("secrets", "add-iam-policy-binding", "token"),
+        ("run", "services", "add-iam-policy-binding", "rebalancer", *HERE),
+    ):
+        for _ in range(2):
+            (given,) = answer(cloud, *words, who, role)["bindings"]
+        assert given == {"members": ["serviceAccount:runner@desk.invalid"], "role": "roles/x"}
+
+
+def test_a_job_is_paused_and_resumed(cloud: Cloud) -> None:
+    place = ("--location=asia-east1",)
+    words = ("scheduler", "jobs", "create", "http", "close", "--schedule=35 15 * * 1-5")
+    gcloud(cloud, *words, *place, "--uri=https://x.invalid/run", "--message-body={}")
+    for verb, state in (("pause", "PAUSED"), ("resume", "ENABLED")):
+        assert answer(cloud, "scheduler", "jobs", verb, "close", *place)["state"] == state
+    done = gcloud(cloud, "scheduler", "jobs", "pause", "open", *place)
+    assert (done.returncode, "NOT_FOUND" in done.stderr) == (1, True)
+
+
+def test_an_image_of_which_nobody_lent_an_environment_is_not_run(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    tag = image(cloud, tmp_path / "platform")
+    gcloud(cloud, "run", "services", "replace", "-", *HERE, told=definition("echo", tag))
+    (cloud.image("echo") / "bundle.json").unlink(missing_ok=True)
+    with pytest.raises(ServiceDown, match="no environment was lent"):
+        cloud.ask("echo", {"slot": "close"})

@@ -114,7 +114,9 @@ def switch(  # noqa: PLR0913 (its options)
         _nothing_done()
         return
     now = _now()
-    if without_shadow:
+    if not found.changes_profile:
+        comparison = "not needed: only the mode changes"
+    elif without_shadow:
         comparison = f"not made: {without_shadow}"
     else:
         made = found.compared(now)

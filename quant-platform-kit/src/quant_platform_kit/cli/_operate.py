@@ -32,4 +32,7 @@ def at(
     """
     from quant_platform_kit.release import load_layout, operate
 
-    raise typer.Exit(operate(load_layout(root), service, tuple(words)))
+    def tell(line: str) -> None:
+        typer.echo(line, err=True)
+
+    raise typer.Exit(operate(load_layout(root), service, tuple(words), tell))

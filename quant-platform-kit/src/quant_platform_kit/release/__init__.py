@@ -6,10 +6,10 @@ Every function looks before it acts, and what it refuses changes nothing. Nothin
 from __future__ import annotations
 
 from quant_platform_kit.release._change import Change, Patience
-from quant_platform_kit.release._definitions import image_variables
+from quant_platform_kit.release._definitions import copy_image, image_variables
 from quant_platform_kit.release._deploy import Deployment, plan_deployment
 from quant_platform_kit.release._deployed import Deployed, deployed
-from quant_platform_kit.release._environments import Environment, Served, environment
+from quant_platform_kit.release._environments import Environment, environment
 from quant_platform_kit.release._gcloud import Service, describe, newest_heartbeat, read_service
 from quant_platform_kit.release._layout import (
     FILE,
@@ -26,6 +26,7 @@ from quant_platform_kit.release._plan import Step, plan
 from quant_platform_kit.release._records import Ending, Kind, Record, Records, State
 from quant_platform_kit.release._release import Released, release
 from quant_platform_kit.release._rollback import pins_back, plan_rollback
+from quant_platform_kit.release._serving import Served, ServiceDown, log_of, served
 from quant_platform_kit.release._shadow import Comparison, shadow
 from quant_platform_kit.release._status import (
     Finding,
@@ -65,6 +66,7 @@ __all__ = [
     "Released",
     "Served",
     "Service",
+    "ServiceDown",
     "Side",
     "State",
     "Status",
@@ -75,11 +77,13 @@ __all__ = [
     "Version",
     "Weight",
     "Wish",
+    "copy_image",
     "deployed",
     "describe",
     "environment",
     "image_variables",
     "load_layout",
+    "log_of",
     "newest_heartbeat",
     "operate",
     "pin",
@@ -90,6 +94,7 @@ __all__ = [
     "plan_switch",
     "read_service",
     "release",
+    "served",
     "shadow",
     "status",
     "verify_live",

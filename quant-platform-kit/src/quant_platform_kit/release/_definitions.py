@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
@@ -53,7 +54,8 @@ def filled_in(text: str, place: PlatformPlace, *, commit: str, image: str) -> st
 def plain_variables(definition: str) -> dict[str, str]:
     """Return the variables that a definition gives a service."""
     (container,) = yaml.safe_load(definition)["spec"]["template"]["spec"]["containers"]
-    return {each["name"]: str(each["value"]) for each in container.get("env", [])}
+    variables = container.get("env", [])
+    return {each["name"]: str(each["value"]) for each in variables if "value" in each}
 
 
 def jobs_of(folder: Path, place: PlatformPlace, service: str, url: str) -> tuple[Job, ...]:
@@ -75,7 +77,7 @@ def jobs_of(folder: Path, place: PlatformPlace, service: str, url: str) -> tuple
                 schedule=job["schedule"],
                 time_zone=found["time_zone"],
                 url=url,
-                account=place.cloud.caller or place.cloud.account,
+                account=place.caller,
                 body=f'{{"slot": "{found["slot"]}"}}',
                 deadline_secs=found["attempt_deadline_secs"],
                 retries=job["retries"],
@@ -91,11 +93,34 @@ def image_variables(folder: Path) -> dict[str, str]:
 
     None where a platform has no Dockerfile.
     """
-    path = folder / "Dockerfile"
-    stage = path.read_text(encoding="utf-8").rpartition("\nFROM ")[2] if path.exists() else ""
-    lines = re.findall(r"(?m)^ENV (.*)$", stage)
+    lines = re.findall(r"(?m)^ENV (.*)$", _last_stage(folder))
     pairs = (pair.split("=", 1) for line in lines for pair in shlex.split(line))
     return {name: value for name, value in pairs if name != "PATH"}
+
+
+def copy_image(folder: Path, to: Path) -> None:
+    """Copy what an image's Dockerfile copies into it from a platform's folder, and the file itself.
+
+    Everything where a platform has no Dockerfile.
+    """
+    lines = re.findall(r"(?m)^COPY (?!--)(.+) (\S+)$", _last_stage(folder))
+    if not lines:
+        shutil.copytree(folder, to, dirs_exist_ok=True)
+        return
+    to.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(folder / "Dockerfile", to)
+    for names, place in lines:
+        for name in shlex.split(names):
+            source = folder / name
+            if source.is_dir():  # of a folder its content is copied
+                shutil.copytree(source, to / place, dirs_exist_ok=True)
+            else:
+                shutil.copy2(source, to / place)
+
+
+def _last_stage(folder: Path) -> str:
+    path = folder / "Dockerfile"
+    return path.read_text(encoding="utf-8").rpartition("\nFROM ")[2] if path.exists() else ""
 
 
 def _read(path: Path, text: str) -> Mapping[str, Any]:

@@ -26,6 +26,7 @@ from quant_platform_kit.release._gcloud import (
     create,
     describe,
     has_job,
+    let_call,
     update,
 )
 from quant_platform_kit.release._git import Repository
@@ -61,7 +62,7 @@ class Deployment:
     changes: tuple[Change, ...]
 
     def jobs(self, service: Service) -> tuple[Command, ...]:
-        """Return the commands that make the jobs of a service like ``scheduler.yaml``.
+        """Return the commands that let a service be asked, as ``scheduler.yaml`` says.
 
         Raises
         ------
@@ -69,7 +70,8 @@ class Deployment:
             ``RELEASE_TOOL`` when gcloud does not say which there are.
         """
         jobs = jobs_of(self.place.path, self.place, service.name, service.url)
-        return tuple(job.command(self.place, exists=has_job(self.place, job.name)) for job in jobs)
+        made = (job.command(self.place, exists=has_job(self.place, job.name)) for job in jobs)
+        return (let_call(self.place, service.name), *made)
 
     def make(self, *, why: str, now: datetime, patience: Patience) -> tuple[Record, ...]:
         """Build the image, move every service to it one after the other, and make their jobs.

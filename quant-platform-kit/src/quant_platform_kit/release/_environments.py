@@ -9,26 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shlex
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from quant_platform_kit.bundle import Bundle, parse_bundle, running_python
 from quant_platform_kit.errors import ReasonCode, ReleaseRefused
 from quant_platform_kit.release._cache import cache_folder, locked_folder
-from quant_platform_kit.release._definitions import image_variables
+from quant_platform_kit.release._definitions import copy_image, image_variables
 from quant_platform_kit.release._git import Repository
 from quant_platform_kit.release._layout import Layout, PlatformPlace
 from quant_platform_kit.release._lock import locked
@@ -41,16 +34,10 @@ from quant_platform_kit.release._pins import (
     address,
 )
 from quant_platform_kit.release._run import call, without_logins
+from quant_platform_kit.release._serving import Served, ServiceDown, served
 
 _COMPLETE: Final = "complete"
 _KEPT_ENVIRONMENTS: Final = 8
-_PATIENCE_SECS: Final = 60.0
-_PAUSE_SECS: Final = 0.1
-_ANSWER_SECS: Final = 5.0
-_RUN_SECS: Final = 900.0
-_END_SECS: Final = 20.0
-_KEPT: Final = ("HOME", "LANG", "PATH", "TMPDIR", "GOOGLE_APPLICATION_CREDENTIALS")
-_LAST_CHARACTERS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,77 +106,16 @@ class Environment:
         ReleaseRefused
             ``PIN_UNBOOTABLE`` when it does not answer; the message ends with what it said.
         """
-        port = _free_port()
-        command = shlex.split(self.place.boot.replace("{port}", str(port)))
-        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        path = f"{self.python.parent}{os.pathsep}{kept.get('PATH', os.defpath)}"
         with tempfile.TemporaryDirectory(prefix="release-") as folder:
             copy = Path(folder) / "platform"
-            shutil.copytree(self.files, copy)
-            ours = {"PATH": path, "QPK_COMMIT": self.commit, "QPK_STATE_DIR": f"{folder}/state"}
+            copy_image(self.files, copy)
+            ours = {"QPK_COMMIT": self.commit, "QPK_STATE_DIR": f"{folder}/state"}
             told = image_variables(copy) | {"QPK_BUNDLE_PATH": BUNDLE} | ours | dict(variables)
-            with (
-                (Path(folder) / "log").open("w+", encoding="utf-8", errors="replace") as log,
-                self._process(command, copy, kept | told, log) as process,
-            ):
-                health = _health(port, process)
-                if health is None:
-                    log.seek(0)
-                    said = without_logins(log.read()[-_LAST_CHARACTERS:])
-                    raise unbootable(self.place, f"its service did not answer. It said:\n{said}")
-                yield Served(f"http://127.0.0.1:{port}", health)
-
-    @contextmanager
-    def _process(
-        self, command: list[str], folder: Path, variables: Mapping[str, str], log: IO[str]
-    ) -> Iterator[subprocess.Popen[bytes]]:
-        program = shutil.which(command[0], path=variables["PATH"])
-        if program is None:
-            raise unbootable(self.place, f"{command[0]} is not among what its pins install")
-        process = subprocess.Popen(  # noqa: S603 (the layout's own command)
-            [program, *command[1:]],
-            cwd=folder,
-            env=dict(variables),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            yield process
-        finally:
-            process.terminate()
             try:
-                process.wait(_END_SECS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A service that answers.
-
-    Parameters
-    ----------
-    url : str
-    health : mapping
-        What it says of itself.
-    """
-
-    url: str
-    health: Mapping[str, Any]
-
-    def run(self, slot: str) -> Mapping[str, Any]:
-        """Let it run a slot, and return its answer: the report, or why there is none."""
-        request = urllib.request.Request(  # noqa: S310 (loopback)
-            f"{self.url}/run", json.dumps({"slot": slot}).encode(), method="POST"
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=_RUN_SECS) as answer:  # noqa: S310
-                body: Mapping[str, Any] = json.load(answer)
-        except urllib.error.HTTPError as error:  # a run that ended badly has a report all the same
-            body = json.load(error)
-        return body
+                with served(self.place.boot, copy, self.python, told) as answering:
+                    yield answering
+            except ServiceDown as down:
+                raise unbootable(self.place, without_logins(str(down))) from down
 
 
 def environment(layout: Layout, place: PlatformPlace, commit: str) -> Environment:
@@ -302,21 +228,25 @@ def _install(files: Path, home: Path, mapped: Mapping[str, str]) -> None:
     folder = home.parent
     call((sys.executable, "-m", "venv", "--without-pip", str(home)), cwd=folder)
     pip = (sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check")
-    install = (*pip, "install", "--quiet", "--no-deps", "--requirement")
-    for lock in (LOCK, BUILD_LOCK):
-        if locked((files / lock).read_text(encoding="utf-8")):
-            call((*install, str(files / lock), "--require-hashes"), cwd=folder)
-    call((*install, str(files / PINS), "--no-build-isolation"), cwd=folder, also=mapped)
+    install = (*pip, "install", "--quiet", "--no-deps")
+    full = [files / lock for lock in (LOCK, BUILD_LOCK) if locked(_read(files / lock))]
+    if full:
+        named = (word for lock in full for word in ("--requirement", str(lock)))
+        call((*install, "--require-hashes", *named), cwd=folder)
+    pins = ("--requirement", str(files / PINS))
+    call((*install, "--no-build-isolation", *pins), cwd=folder, also=mapped)
     spare = _only_for_building(files)
     if spare:
         call((*pip, "uninstall", "--quiet", "--yes", *spare), cwd=folder)
 
 
 def _only_for_building(files: Path) -> list[str]:
-    builds, runs = (
-        locked((files / name).read_text(encoding="utf-8")) for name in (BUILD_LOCK, LOCK)
-    )
+    builds, runs = (locked(_read(files / name)) for name in (BUILD_LOCK, LOCK))
     return sorted(builds.keys() - runs.keys())
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def _local(layout: Layout) -> dict[str, str]:
@@ -336,23 +266,3 @@ def _forget(newest: Path) -> None:
     for path in complete[:-_KEPT_ENVIRONMENTS]:
         if path.parent != newest:
             shutil.rmtree(path.parent)
-
-
-def _health(port: int, process: subprocess.Popen[bytes]) -> Mapping[str, Any] | None:
-    """Return what ``/health`` answers; None when the process ended, or took too long."""
-    until = time.monotonic() + _PATIENCE_SECS
-    url = f"http://127.0.0.1:{port}/health"
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=_ANSWER_SECS) as answer:
-                body: Mapping[str, Any] = json.load(answer)
-                return body
-        except (urllib.error.URLError, HTTPException, OSError, ValueError):
-            time.sleep(_PAUSE_SECS)
-    return None
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port

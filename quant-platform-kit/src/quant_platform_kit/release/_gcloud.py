@@ -145,6 +145,13 @@ def update(
     return _command(place, ("run", "services", "update", name, *changes))
 
 
+def let_call(place: PlatformPlace, name: str) -> Command:
+    """Return the command that lets Cloud Scheduler ask a service; a second time changes nothing."""
+    member = f"--member=serviceAccount:{place.caller}"
+    words = ("run", "services", "add-iam-policy-binding", name, member, "--role=roles/run.invoker")
+    return _command(place, words)
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """A job of Cloud Scheduler that asks a service to run its slot.

@@ -134,6 +134,11 @@ class PlatformPlace:
         """The folder on the disk."""
         return self.repository / self.folder
 
+    @property
+    def caller(self) -> str:
+        """The service account that Cloud Scheduler asks its services as."""
+        return self.cloud.caller or self.cloud.account
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:

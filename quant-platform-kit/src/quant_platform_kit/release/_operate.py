@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from quant_platform_kit.errors import ReasonCode, ReleaseRefused
@@ -22,10 +22,15 @@ from quant_platform_kit.release._trial import Setting
 
 _STORE: Final = "QPK_STORE_URL"
 _STATE: Final = "QPK_STATE_DIR"
-_OF_SERVICES: Final = ("QPK_", "IBKR_", "SCHWAB_", "LONGBRIDGE_", "LONGPORT_", "ACCOUNT_")
+
+# Of the terminal; all else is the service's own. Google's client finds the operator's login there.
+_KEPT: Final = (
+    *("HOME", "LANG", "PATH", "TMPDIR", "TERM", "COLUMNS"),
+    *("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG"),
+)
 
 
-def operate(layout: Layout, name: str, words: tuple[str, ...]) -> int:
+def operate(layout: Layout, name: str, words: tuple[str, ...], tell: Callable[[str], None]) -> int:
     """Run ``qpk WORD...`` for a service and return its exit code; it talks to the terminal itself.
 
     Parameters
@@ -35,6 +40,8 @@ def operate(layout: Layout, name: str, words: tuple[str, ...]) -> int:
         Of the service.
     words : tuple of str
         The command and its options, without ``--platform``.
+    tell : callable
+        Is told when what was deployed last is not what serves.
 
     Raises
     ------
@@ -47,18 +54,19 @@ def operate(layout: Layout, name: str, words: tuple[str, ...]) -> int:
     service = describe(place, name)
     if service is None:
         raise not_deployed(name)
-    built = environment(layout, place, service.commit)
     told = Setting(name, service.environment, service.secrets).told(place.cloud.project)
     _require_reach(service, told)
-    command = (str(built.python), "-m", "quant_platform_kit.cli", *words, "--platform", place.name)
+    if not service.is_ready:
+        tell(
+            f"{name}: what was deployed last does not serve, and this is for what was deployed "
+            "last. If that changed the mode or the account, roll it back, and ask again."
+        )
+    built = environment(layout, place, service.commit)
+    kept = {each: os.environ[each] for each in _KEPT if each in os.environ}
     also = {"QPK_BUNDLE_PATH": BUNDLE, "QPK_COMMIT": service.commit, "K_SERVICE": name}
-    variables = _of_the_terminal() | also | told
-    return subprocess.run(command, cwd=built.files, env=variables, check=False).returncode  # noqa: S603 (the service's own)
-
-
-def _of_the_terminal() -> dict[str, str]:
-    """Return our variables, but for those that could tell a service something."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(_OF_SERVICES)}
+    command = (str(built.python), "-m", "quant_platform_kit.cli", *words, "--platform", place.name)
+    done = subprocess.run(command, cwd=built.files, env=kept | also | told, check=False)  # noqa: S603 (the service's own code)
+    return done.returncode
 
 
 def _require_reach(service: Service, told: Mapping[str, str]) -> None:
@@ -66,6 +74,6 @@ def _require_reach(service: Service, told: Mapping[str, str]) -> None:
         return
     raise ReleaseRefused(
         f"{service.name} keeps what it remembers on its own machine, which nobody else can reach: "
-        f"it has no {_STORE}. Nothing was run. Pause its jobs if trading has to stop.",
+        f"it has no {_STORE}. Nothing was run; where trading has to stop, pause its jobs.",
         code=ReasonCode.DEPLOY_MISMATCH,
     )

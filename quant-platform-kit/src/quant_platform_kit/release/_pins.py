@@ -146,7 +146,7 @@ def edited(layout: Layout, place: PlatformPlace, bundle: Bundle) -> Iterator[str
     for name, sha256 in ((LOCK, bundle.lock_sha256), (BUILD_LOCK, bundle.build_lock_sha256)):
         if _sha256(_text(place.path / name)) != sha256:
             yield f"{name} is not what was written"
-    if _sha256(_text(place.path / ROLLOUT)) != bundle.config_sha256:
+    if _sha256(_configuration(place)) != bundle.config_sha256:
         yield f"{ROLLOUT} has changed since"
 
 
@@ -272,7 +272,7 @@ def _made(
         libraries=locked(lock),
         lock_sha256=_sha256(lock),
         build_lock_sha256=_sha256(build_lock),
-        config_sha256=_sha256(_text(place.path / ROLLOUT)),
+        config_sha256=_sha256(_configuration(place)),
         beside=tuple(each.pin for name, each in chosen.items() if name not in asked),
         profiles=_declared(place, ours),
     )
@@ -329,6 +329,15 @@ def _pins_text(layout: Layout, asked: Mapping[str, Requirement], pins: tuple[Pin
         part = "" if package.folder == "." else f"#subdirectory={package.folder}"
         lines.append(f"{each.package}{shown} @ git+{address(package)}@{each.tag}{part}\n")
     return "".join(lines)
+
+
+def _configuration(place: PlatformPlace) -> str:
+    """Return what people configure of a platform: its rollout list, and configurations of profiles.
+
+    Those are files that a service's image holds and its variables name.
+    """
+    files = sorted(place.path.glob("configs/*.json")) + sorted(place.path.glob("configs/*.toml"))
+    return _text(place.path / ROLLOUT) + "".join(f"{path.name}\n{_text(path)}" for path in files)
 
 
 def _text(path: Path) -> str:

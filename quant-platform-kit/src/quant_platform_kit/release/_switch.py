@@ -67,6 +67,11 @@ class Switch:
         """Whether anything changes."""
         return any(line.fate is not Fate.KEEP for line in self.lines)
 
+    @property
+    def changes_profile(self) -> bool:
+        """Whether anything but the mode changes: only then there is something to compare."""
+        return any(line.fate is not Fate.KEEP and line.name != MODE for line in self.lines)
+
     def compared(self, now: datetime) -> Comparison:
         """Return the comparison of what the service does with what it would do.
 

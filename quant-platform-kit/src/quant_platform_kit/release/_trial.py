@@ -19,7 +19,8 @@ from typing import Any, Final
 
 from quant_platform_kit.contracts import canonical, digest
 from quant_platform_kit.errors import ReasonCode, ReleaseRefused
-from quant_platform_kit.release._environments import Environment, Served
+from quant_platform_kit.release._environments import Environment
+from quant_platform_kit.release._serving import Served
 from quant_platform_kit.release._variables import COMMIT, MODE
 
 SLOT: Final = "shadow"
@@ -161,7 +162,7 @@ def try_out(environment: Environment, setting: Setting) -> Side:
 
 def _asked(served: Served) -> Mapping[str, Any]:
     try:
-        return served.run(SLOT)
+        return served.run({"slot": SLOT})
     except (HTTPException, OSError, ValueError) as error:
         return {"error": {"message": f"its answer broke off: {error}"}}
 

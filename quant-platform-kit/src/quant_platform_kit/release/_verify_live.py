@@ -113,7 +113,10 @@ def _variable_differs(service: Service, name: str, wanted: str) -> Iterator[str]
 
 def _of_heartbeat(expected: Expected, block: Block | None) -> Iterator[str]:
     if block is None:
-        yield "it has sent no heartbeat that can be read; run a slot, and verify again"
+        yield (
+            "it has sent no heartbeat that can be read; run a slot, and verify again (a slot that "
+            "has run today answers with its first report and sends none)"
+        )
         return
     if expected.changed_at is not None and block.finished_at <= expected.changed_at:
         yield (

@@ -7,16 +7,9 @@ what happens on Google's side: permissions are taken away, revisions do not star
 
 from __future__ import annotations
 
-import json
-import os
 import shlex
 import shutil
-import socket
-import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,8 +17,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from quant_platform_kit.release import image_variables
 from quant_platform_kit.bundle import read_bundle
+from quant_platform_kit.release import (
+    Served,
+    ServiceDown,
+    copy_image,
+    image_variables,
+    log_of,
+    served,
+)
 from quant_platform_kit.testing._gcloud._builds import IMAGES
 from quant_platform_kit.testing._gcloud._logging import keep
 from quant_platform_kit.testing._gcloud._secrets import versions
@@ -35,17 +35,8 @@ from quant_platform_kit.testing._gcloud._state import State, create, opened
 __all__ = ["Cloud", "ServiceDown"]
 
 _HAND_MADE: Final = "hand-made"
-_PATIENCE_SECS: Final = 60.0
-_ANSWER_SECS: Final = 120.0
-_END_SECS: Final = 20.0
-_PAUSE_SECS: Final = 0.05
-_LAST_CHARACTERS: Final = 2_000
-_KEPT: Final = ("HOME", "LANG", "PATH", "TMPDIR")
+_BOOT: Final = "python -m gunicorn --bind 127.0.0.1:{port} main:app"
 _PROGRAM: Final = "quant_platform_kit.testing._gcloud"
-
-
-class ServiceDown(Exception):
-    """A service of the project did not start; its last words are the message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +142,12 @@ class Cloud:
         with opened(self.folder) as state:
             state["secrets"][f"{name}:{version}"] = value
 
+    def versions(self, name: str) -> list[str] | None:
+        """Return the versions of a secret, oldest first; None when there is no such secret."""
+        with opened(self.folder) as state:
+            found = versions(state, name)
+        return None if found is None else [found[number] for number in sorted(found)]
+
     def service(self, name: str) -> dict[str, Any]:
         """Return a service as ``describe`` does."""
         with opened(self.folder) as state:
@@ -202,14 +199,8 @@ class Cloud:
         ServiceDown
             The service did not start.
         """
-        with self.serving(name, python) as url:
-            asked = urllib.request.Request(f"{url}/run", data=json.dumps(request).encode())  # noqa: S310
-            try:
-                with urllib.request.urlopen(asked, timeout=_ANSWER_SECS) as answer:  # noqa: S310
-                    found: dict[str, Any] = json.load(answer)
-            except urllib.error.HTTPError as refusal:
-                found = json.load(refusal)
-        return found
+        with self.serving(name, python) as service:
+            return service.run(request)
 
     def lend(self, bundle: str, python: Path) -> None:
         """Let images of a bundle run in an environment in which is installed what they install."""
@@ -224,16 +215,17 @@ class Cloud:
         ServiceDown
             It did not start, or nothing was lent to its bundle.
         """
-        bundle = read_bundle(self.image(name) / "bundle.json").id
+        path = self.image(name) / "bundle.json"
+        bundle = read_bundle(path).id if path.exists() else ""
         with opened(self.folder) as state:
             python = state.get("lent", {}).get(bundle)
         if python is None:
-            raise ServiceDown(f"no environment was lent to bundle {bundle}")
+            raise ServiceDown(f"no environment was lent to bundle {bundle or 'of no name'}")
         return self.run(name, Path(python), request)
 
     @contextmanager
-    def serving(self, name: str, python: Path) -> Iterator[str]:
-        """Start what serves, yield its address, end it, and keep what it printed.
+    def serving(self, name: str, python: Path) -> Iterator[Served]:
+        """Start what serves, end it after the block, and keep what it printed.
 
         Raises
         ------
@@ -245,32 +237,18 @@ class Cloud:
             revision, template = serving(state, where)
             secrets = state["secrets"]
         place = self.folder / "instances" / revision
-        shutil.copytree(self.folder / IMAGES / template["image"], place, dirs_exist_ok=True)
-        port = _free_port()
-        variables = _of_this_machine()
-        variables |= image_variables(place) | {"QPK_STATE_DIR": str(place / "state")}
+        copy_image(self.folder / IMAGES / template["image"], place)
+        variables = image_variables(place) | {"QPK_STATE_DIR": str(place / "state")}
         for each in template["spec"]["containers"][0].get("env", []):
             variables[each["name"]] = _resolved(each, secrets)
         variables |= {"K_SERVICE": name, "K_REVISION": revision, "K_CONFIGURATION": name}
-        variables["PORT"] = str(port)
-        printed = place / "printed.log"
-        with printed.open("wb") as log:
-            process = subprocess.Popen(  # noqa: S603 (the image's own command)
-                [python, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "main:app"],
-                cwd=place,
-                env=variables,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
         try:
-            _wait(process, port, printed)
-            yield f"http://127.0.0.1:{port}"
+            with served(_BOOT, place, python, variables) as service:
+                yield service
         finally:
-            _end(process)
             labels = {"service_name": name, "revision_name": revision, "configuration_name": name}
             labels |= {"project_id": self.project, "location": where.split("/")[1]}
-            keep(self.folder, labels, _text(printed).splitlines(), _now())
+            keep(self.folder, labels, _printed(place), _now())
 
     def _fault(self, kind: str, name: str) -> None:
         with opened(self.folder) as state:
@@ -291,9 +269,11 @@ def _write_program(cloud: Cloud) -> None:
     program.chmod(0o755)
 
 
-def _of_this_machine() -> dict[str, str]:
-    ours = os.environ  # noqa: TID251 (passed on, not read)
-    return {name: ours[name] for name in _KEPT if name in ours}
+def _printed(place: Path) -> list[str]:
+    path = log_of(place)
+    if not path.exists():  # it could not even be started
+        return []
+    return path.read_text(encoding="utf-8", errors="replace").splitlines()
 
 
 def _resolved(variable: Mapping[str, Any], secrets: Mapping[str, str]) -> str:
@@ -308,35 +288,5 @@ def _resolved(variable: Mapping[str, Any], secrets: Mapping[str, str]) -> str:
     return kept[version]
 
 
-def _wait(process: subprocess.Popen[bytes], port: int, printed: Path) -> None:
-    until = time.monotonic() + _PATIENCE_SECS
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
-                return
-        except OSError:
-            time.sleep(_PAUSE_SECS)
-    raise ServiceDown(_text(printed)[-_LAST_CHARACTERS:])
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(_END_SECS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _text(printed: Path) -> str:
-    return printed.read_text(encoding="utf-8", errors="replace")
-
-
 def _now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 (of this machine, as the log is)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port

@@ -52,7 +52,9 @@ def _answer(folder: Path, command: Command, words: list[str]) -> None:
     if asked.format == "json":
         sys.stdout.write(f"{json.dumps(found, indent=2)}\n")
     elif asked.format.startswith("value("):
-        sys.stdout.write(f"{_value(found, asked.format[len('value(') : -1])}\n")
+        paths = asked.format[len("value(") : -1].split(",")
+        for row in found if isinstance(found, list) else [found]:
+            sys.stdout.write("\t".join(_value(row, path) for path in paths) + "\n")
     elif asked.format:
         raise Refused(f"Format [{asked.format}] is none that this stand-in prints", WRONG)
 

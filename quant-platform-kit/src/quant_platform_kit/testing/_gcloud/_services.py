@@ -72,6 +72,16 @@ def replace(call: Call) -> Document:
     return _roll_out(call, given, region)
 
 
+def bind(call: Call) -> Document:
+    """Give somebody a role for one service."""
+    kept = _kept(call, call.asked.region)
+    members = kept.setdefault("roles", {}).setdefault(call.asked.role, [])
+    if call.asked.member not in members:
+        members.append(call.asked.member)
+    call.tell(f"Updated IAM policy for service [{call.asked.name}].")
+    return {"bindings": [{"members": held, "role": role} for role, held in kept["roles"].items()]}
+
+
 def key(project: str, region: str, name: str) -> str:
     """Return under what name a service lies in the state."""
     return f"{project}/{region}/{name}"
@@ -288,7 +298,14 @@ def _updated(flags: argparse.ArgumentParser) -> None:
     flags.add_argument("--update-labels", type=labels, default={})
 
 
+def _bound(flags: argparse.ArgumentParser) -> None:
+    _named(flags)
+    flags.add_argument("--member", required=True)
+    flags.add_argument("--role", required=True)
+
+
 COMMANDS: Final[Commands] = {
+    ("run", "services", "add-iam-policy-binding"): Command(_bound, bind),
     ("run", "services", "describe"): Command(_named, describe),
     ("run", "services", "update"): Command(_updated, update),
     ("run", "services", "replace"): Command(_replaced, replace),
