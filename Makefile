@@ -66,7 +66,7 @@ up: $(STAMP) ## The same, and leave the three services serving
 
 .PHONY: test
 test: $(STAMP) ## Run every test
-	@$(BIN)/python -m pytest --numprocesses 2
+	@$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 
 # More processes than processors: their tests wait for deadlines most of the time. longport's are half
 # a minute each, so what is told when it is unplugged is left to the other environment.

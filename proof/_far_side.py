@@ -15,6 +15,7 @@ from quant_platform_kit.contracts import (
     Account,
     Adjustment,
     BrokerOrder,
+    CashMovement,
     Environment,
     Fill,
     OrderRequest,
@@ -197,6 +198,10 @@ class FaultyBroker:
     def fills_since(self, instant: datetime) -> tuple[Fill, ...]:
         """Return the executions at or after `instant`."""
         return self._called("fills_since", lambda: self._inner.fills_since(instant))
+
+    def cash_movements(self, since: datetime) -> tuple[CashMovement, ...] | None:
+        """Return what moved the cash beside trades."""
+        return self._called("cash_movements", lambda: self._inner.cash_movements(since))
 
     def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
         """Return the price of each symbol."""

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import google_crc32c
+
 PROJECT = "projects/desk"
 
 _CALL = re.compile(
@@ -23,12 +25,18 @@ _STATUS = {400: "FAILED_PRECONDITION", 403: "PERMISSION_DENIED", 404: "NOT_FOUND
 
 @dataclass
 class SecretServer:
-    """Secrets by name, each a list of versions; None is one that was disabled or destroyed."""
+    """Secrets by name, each a list of versions; None is one that was disabled or destroyed.
+
+    `damaging` and `unchecked` hold names of secrets: of those whose data changes on its way, in
+    either direction, and of those that are answered without a checksum.
+    """
 
     url: str = ""
     secrets: dict[str, list[str | None]] = field(default_factory=dict)
     denied: set[str] = field(default_factory=set)
     unreadable: set[str] = field(default_factory=set)
+    damaging: set[str] = field(default_factory=set)
+    unchecked: set[str] = field(default_factory=set)
     read_only: bool = False
     failures: list[int] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -58,9 +66,17 @@ class SecretServer:
             if versions is None:
                 return _refusal(404)
             if call["what"] == "addVersion":
-                versions.append(base64.b64decode(body["payload"]["data"]).decode())
-                return 200, {"name": f"{call['secret']}/versions/{len(versions)}"}
+                return self._add(call["secret"], body["payload"], versions)
             return self._version(call["secret"], call["version"], versions)
+
+    def _add(
+        self, secret: str, payload: dict[str, str], versions: list[str | None]
+    ) -> tuple[int, dict[str, Any]]:
+        data = self._carried(secret, base64.b64decode(payload["data"]))
+        if int(payload["dataCrc32c"]) != google_crc32c.value(data):
+            return _refusal(400)
+        versions.append(data.decode())
+        return 200, {"name": f"{secret}/versions/{len(versions)}"}
 
     def _version(
         self, secret: str, version: str, versions: list[str | None]
@@ -72,8 +88,14 @@ class SecretServer:
         if text is None:
             return _refusal(400)
         data = b"\xff\xfe" if secret in self.unreadable else text.encode()
-        payload = {"data": base64.b64encode(data).decode()}
+        payload = {"data": base64.b64encode(self._carried(secret, data)).decode()}
+        if secret not in self.unchecked:
+            payload["dataCrc32c"] = str(google_crc32c.value(data))
         return 200, {"name": f"{secret}/versions/{number}", "payload": payload}
+
+    def _carried(self, secret: str, data: bytes) -> bytes:
+        """Return data as it arrives."""
+        return data[:-1] + b"?" if secret in self.damaging else data
 
 
 @contextmanager

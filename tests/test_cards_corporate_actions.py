@@ -90,8 +90,8 @@ def test_a_split_and_a_dividend_leave_ledger_and_broker_in_agreement(tmp_path: P
     assert house.broker.account().cash_usd == 125
     assert report.equity_usd == before.equity_usd == 10_000
     assert report.notes == (
+        "dividend booked: SIM_B +125.00 USD",
         "SIM_A split: 50 shares became 100",
-        "cash that came or went outside the platform: +125.00 USD",
     )
     costs = {held.symbol: held.cost_usd for held in Ledger(house.store).holdings()}
     assert costs == {"SIM_A": 5_000, "SIM_B": 5_000}  # what was paid for them stays

@@ -24,18 +24,23 @@ _ASSUMED: Final[Mapping[str, tuple[str, ...]]] = {
         "Fields of orders that the kit does not send: combinations, options, advisers' groups.",
         "That a stop which was triggered overnight trades at the open.",
         "Pacing: the simulator turns requests away when it is told to, and not by itself.",
+        "Dividends: TWS tells none. They come as cash, and no sleeve has them in its profit.",
     ),
     "schwab": (
         "There are no paper accounts at Schwab, so `qpk conform --paper` has nothing to run on.",
         "The words and codes of refusals; the adapter believes four status codes and no text.",
         "How soon an order shows up in the list after it was taken: fifteen seconds are waited.",
         "The first login in a browser; the kit begins with a token file.",
+        "How transactions name a dividend's shares: by a leg, behind a tilde or by the company.",
+        "A dividend whose company fits no holding and no recent trade is booked to the account.",
     ),
     "longbridge": (
         "The business codes of refusals; a code that proves nothing is left unresolved.",
         "That bars adjusted forward are adjusted for dividends as well as for splits.",
         "Orders “if touched” as the broker's stops, and that they trade in regular hours alone.",
         "The gateway's own rate limits, which the SDK meets by repeating itself.",
+        "The names of rows in the cash flow; one that is not known is money that came or went.",
+        "That accounts of its US entity have a cash flow: the SDK says that they have not.",
     ),
 }
 
@@ -141,6 +146,9 @@ def _claims(can: Capabilities) -> dict[str, str]:
         "bars adjusted for": _words(each.value.replace("_", " ") for each in can.adjustments),
         "total-return bars need": f"`{can.dividends_setting}`" if can.dividends_setting else "–",
         "columns of bars": _words(can.bar_columns),
+        "dividends, taxes, interest, transfers": "told one by one"
+        if can.tells_cash_movements
+        else "not told: all are booked as money that came or went",
         "sales settle after": f"{can.settlement_sessions} session",
         "requests that it takes": "no limit" if limit is None else str(limit),
     }

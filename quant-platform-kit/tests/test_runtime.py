@@ -11,9 +11,16 @@ from pathlib import Path
 import pytest
 
 from quant_platform_kit import __version__
-from quant_platform_kit.contracts import CycleRequest, Environment, ExecutionMode, Outcome
+from quant_platform_kit.contracts import (
+    CycleRequest,
+    Environment,
+    ExecutionMode,
+    OrderRequest,
+    Outcome,
+    Side,
+)
 from quant_platform_kit.errors import PlatformError, ReasonCode, SettingsError, SlotBusy
-from quant_platform_kit.market import SystemClock
+from quant_platform_kit.market import SLOTS, SystemClock, window
 from quant_platform_kit.risk import GateMode, TradingGate
 from quant_platform_kit.runtime import Runtime, open_runtime
 from quant_platform_kit.settings import load_settings
@@ -199,6 +206,77 @@ def test_the_capital_limits_of_the_settings_hold(start: OpenRuntime) -> None:
     assert runtime.run(close_of(FIRST)).report.capital_base_usd == Decimal(10_000)
 
 
+def test_the_simulated_market_is_as_thin_as_the_settings_say(start: OpenRuntime) -> None:
+    broker = start(
+        QPK_SIMULATED_HALF_SPREAD_RATIO="0.01", QPK_SIMULATED_PARTICIPATION_RATIO="0.000001"
+    ).parts.broker
+    price = broker.quotes(["AAPL"])["AAPL"].price_usd
+    broker.submit(OrderRequest("in", "AAPL", Side.BUY, Decimal(1_000)))
+    (bought,) = broker.positions()
+    assert 0 < bought.quantity < 1_000
+    assert bought.average_cost_usd is not None
+    assert price * Decimal("1.01") <= bought.average_cost_usd < price * Decimal("1.011")
+
+
+@pytest.mark.parametrize(
+    ("kind", "sessions", "pays_at_once"),
+    [("margin", "1", True), ("cash", "0", True), ("cash", "1", False)],
+)
+def test_sales_of_the_simulated_account_pay_when_the_settings_say(
+    start: OpenRuntime, kind: str, sessions: str, pays_at_once: bool
+) -> None:
+    broker = start(
+        QPK_SIMULATED_ACCOUNT_TYPE=kind, QPK_SIMULATED_SETTLEMENT_SESSIONS=sessions
+    ).parts.broker
+    broker.submit(OrderRequest("in", "AAPL", Side.BUY, Decimal(1)))
+    broker.submit(OrderRequest("out", "AAPL", Side.SELL, Decimal(1)))
+    account = broker.account()
+    assert (account.usable_cash_usd == account.cash_usd) is pays_at_once
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize(("kind", "bought"), [("margin", {"IBM"}), ("cash", set())])
+def test_a_dry_run_switches_holdings_just_as_far_as_the_account_s_terms_allow(
+    start: OpenRuntime, tmp_path: Path, kind: str, bought: set[str], dry_run: bool
+) -> None:
+    start(QPK_SIMULATED_ACCOUNT_TYPE=kind).run(close_of(FIRST))
+    switched = {"signal_symbol": "AAPL", "risk_symbol": "IBM", "hedge_symbol": "AAPL"}
+    (tmp_path / "macd.json").write_text(json.dumps(switched))
+    runtime = start(QPK_SIMULATED_ACCOUNT_TYPE=kind)
+    report = runtime.run(close_of(NEXT), dry_run=dry_run).report
+    filled = {(each.side, each.symbol) for each in report.orders if each.filled_quantity}
+    assert filled == {(Side.SELL, "AAPL")} | {(Side.BUY, symbol) for symbol in bought}
+    assert not [note for note in report.notes if ReasonCode.BROKER_NOTICE in note]
+
+
+def test_large_orders_of_a_simulated_account_cost_what_the_settings_say(
+    start: OpenRuntime, tmp_path: Path
+) -> None:
+    def paid(growth: str) -> Decimal:
+        broker = start(
+            QPK_STATE_DIR=str(tmp_path / growth),
+            QPK_SIMULATED_IMPACT_RATIO="0.5",
+            QPK_SIMULATED_IMPACT_GROWS=growth,
+        ).parts.broker
+        broker.submit(OrderRequest("in", "AAPL", Side.BUY, Decimal(1_000)))
+        (bought,) = broker.positions()
+        return bought.average_cost_usd or Decimal(0)
+
+    assert paid("linear") < paid("square_root")
+
+
+def test_the_simulated_market_splits_as_the_settings_file_says(
+    start: OpenRuntime, tmp_path: Path
+) -> None:
+    actions = tmp_path / "actions.csv"
+    actions.write_text(f"symbol,ex_date,kind,value\nAAPL,{NEXT},split,7:1\n")
+    runtime = start(QPK_SIMULATED_ACTIONS_PATH=str(actions))
+    runtime.parts.broker.submit(OrderRequest("in", "AAPL", Side.BUY, Decimal(3)))
+    assert runtime.parts.replay is not None
+    runtime.parts.replay(window(runtime.parts.calendar, SLOTS["close"], NEXT))
+    assert [p.quantity for p in runtime.parts.broker.positions()] == [Decimal(21)]
+
+
 @pytest.fixture
 def share(tmp_path: Path) -> Callable[..., dict[str, str]]:
     """Return a function that writes sleeves of (profile, weight, configuration)."""
@@ -249,6 +327,7 @@ def test_a_strategy_has_one_sleeve(
         ({"STRATEGY_PROFILE": "spy_macd_vixi"}, "spy_macd_vixi"),
         ({"STRATEGY_CONFIG_PATH": "/nowhere.json"}, "/nowhere.json"),
         ({"QPK_SIMULATED_MARKET": "/nowhere.csv"}, "nowhere.csv"),
+        ({"QPK_SIMULATED_ACTIONS_PATH": "/nowhere.csv"}, "nowhere.csv"),
         ({"QPK_SIMULATED_START": "2012-02-04"}, "QPK_SIMULATED_START.*2012-02-06"),
     ],
     ids=lambda part: next(iter(part)) if isinstance(part, dict) else None,

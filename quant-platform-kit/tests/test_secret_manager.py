@@ -130,6 +130,45 @@ def test_a_version_that_may_not_be_added_says_which_role_is_missing(
     assert HUSH not in str(raised.value)
 
 
+def test_a_secret_that_was_damaged_on_its_way_is_never_used(
+    server: SecretServer, secrets: SecretManager
+) -> None:
+    name = server.keep("key", HUSH)
+    server.damaging.add(name)
+    error = refusal(secrets, name)
+    assert isinstance(error, TransientError)
+    assert "the checksum differs" in error.message
+    server.damaging.clear()
+    assert secrets.read(SecretName.parse(name)) == HUSH
+
+
+def test_a_damaged_version_is_not_passed_over_for_an_older_one(
+    server: SecretServer, secrets: SecretManager
+) -> None:
+    name = server.keep("token", "first", "second")
+    server.damaging.add(name)
+    with pytest.raises(TransientError, match="the checksum differs"):
+        secrets.recent(SecretName.parse(name), 2)
+
+
+def test_a_secret_without_a_checksum_is_read(server: SecretServer, secrets: SecretManager) -> None:
+    name = server.keep("key", HUSH)
+    server.unchecked.add(name)
+    assert secrets.read(SecretName.parse(name)) == HUSH
+
+
+def test_a_new_version_that_is_damaged_on_its_way_is_not_kept(
+    server: SecretServer, secrets: SecretManager
+) -> None:
+    name = server.keep("token", "first")
+    server.damaging.add(name)
+    with pytest.raises(SettingsError, match="damaged on its way") as raised:
+        secrets.add(SecretName.parse(name), HUSH)
+    assert raised.value.code is ReasonCode.SECRET_UNUSABLE
+    assert HUSH not in str(raised.value)
+    assert server.secrets[name] == ["first"]
+
+
 def test_a_service_that_fails_for_a_moment_is_asked_again(
     server: SecretServer, secrets: SecretManager
 ) -> None:

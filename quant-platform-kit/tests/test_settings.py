@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from quant_platform_kit.brokers import AccountKind, Impact
 from quant_platform_kit.contracts import ExecutionMode
 from quant_platform_kit.errors import ReasonCode, SettingsError
 from quant_platform_kit.settings import Platform, Settings, example, load_settings, reference
@@ -66,6 +67,22 @@ def test_every_value_arrives_as_what_it_is() -> None:
     assert settings.capital_limit_usd == Decimal(10000)
     assert settings.fill_deadline_secs == 2.5
     assert settings.simulated_start == date(2020, 3, 31)
+
+
+def test_an_unreadable_term_of_the_simulated_account_is_told_what_may_stand_there() -> None:
+    assert "expected a ratio above 0, up to 1" in refused(QPK_SIMULATED_PARTICIPATION_RATIO="0")
+    assert "expected margin or cash" in refused(QPK_SIMULATED_ACCOUNT_TYPE="Cash")
+    assert "expected 0 or 1" in refused(QPK_SIMULATED_SETTLEMENT_SESSIONS="2")
+
+
+@pytest.mark.parametrize("kind", AccountKind, ids=str)
+@pytest.mark.parametrize("growth", Impact, ids=str)
+def test_the_settings_know_every_term_that_the_simulated_broker_knows(
+    kind: AccountKind, growth: Impact
+) -> None:
+    settings = load(QPK_SIMULATED_ACCOUNT_TYPE=kind, QPK_SIMULATED_IMPACT_GROWS=growth)
+    assert settings.simulated_account_type == kind
+    assert settings.simulated_impact_grows == growth
 
 
 def test_settings_cannot_be_changed() -> None:
@@ -141,6 +158,12 @@ def test_variables_of_another_platform_or_program_are_none_of_ours() -> None:
         *[("QPK_FILL_DEADLINE_SECS", v) for v in ("2m", "-1", "nan", "inf")],
         *[("QPK_STRATEGY_TIMEOUT_SECS", v) for v in ("soon", "1e999")],
         *[("QPK_SIMULATED_LATENCY_SECS", v) for v in ("fast", "-0.1")],
+        *[("QPK_SIMULATED_ACCOUNT_TYPE", v) for v in ("Cash", "reg-t")],
+        *[("QPK_SIMULATED_SETTLEMENT_SESSIONS", v) for v in ("2", "-1", "1.0", "T+1")],
+        *[("QPK_SIMULATED_PARTICIPATION_RATIO", v) for v in ("0", "1.1", "-0.1", "10%", "nan")],
+        *[("QPK_SIMULATED_HALF_SPREAD_RATIO", v) for v in ("1", "-0.1", "5bps", "inf")],
+        *[("QPK_SIMULATED_IMPACT_RATIO", v) for v in ("1", "-0.1", "nan")],
+        *[("QPK_SIMULATED_IMPACT_GROWS", v) for v in ("root", "square-root")],
         *[("QPK_SIMULATED_START", v) for v in ("today", "2020-02-30", "31.03.2020", "2020-3-31")],
         *[("QPK_LANGUAGES", v) for v in ("de", "en zh", "en,,zh", "EN")],
         *[("QPK_BROKER", v) for v in ("robinhood", "Simulated")],

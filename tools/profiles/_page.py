@@ -29,7 +29,8 @@ from tools.profiles._replay import FIRST_SESSION, LAST_SESSION, OPENING_USD, Tra
 
 NOTICE = "<!-- Written by `make docs`; edit the code, not this page. -->\n"
 _NUMBERS = (
-    "Set them in the file that `STRATEGY_CONFIG_PATH` names; what is left out keeps its default."
+    "Set them in the file that `STRATEGY_CONFIG_PATH` names; what is left out keeps its default. "
+    'With `profile = "{profile}"` in it, a service of any other profile refuses the file.'
 )
 _BLOCKED = (
     "`decide` answers BLOCKED with one of these; no order is sent then and the sleeve keeps what "
@@ -77,7 +78,7 @@ def page(profile: Profile, track: Track, rollouts: Mapping[str, Rollout]) -> str
             "",
             "## Numbers",
             "",
-            _NUMBERS,
+            _NUMBERS.format(profile=manifest.profile),
             "",
             _table(
                 ["key", "default", "allowed", "meaning"],

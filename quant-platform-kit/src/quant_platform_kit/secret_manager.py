@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from urllib.parse import urlsplit
@@ -37,11 +37,16 @@ _DEADLINE_SECS: Final = 15.0
 _REFUSED: Final = {
     400: "is disabled, destroyed, or named wrongly. Enable the version, or name another one",
     401: "is kept from whoever asks: the credentials are not accepted. Check the service account",
-    403: (
-        "is kept from this service. Give its service account the role Secret Manager Secret "
-        "{role}, for this secret"
-    ),
     404: "does not exist, or has no such version. Correct its name, or create it",
+}
+_NO_ROLE: Final = (
+    "is kept from this service. Give its service account the role Secret Manager Secret {role}, "
+    "for this secret"
+)
+_NOT_READ: Final = _REFUSED | {403: _NO_ROLE.format(role="Accessor")}
+_NOT_ADDED: Final = _REFUSED | {
+    400: "has no new version: what arrived was damaged on its way, or is too large. Try again",
+    403: _NO_ROLE.format(role="Version Adder"),
 }
 
 _T = TypeVar("_T")
@@ -92,7 +97,7 @@ class SecretName:
 
 
 class SecretManager:
-    """Reads and adds versions of secrets, each call within a deadline.
+    """Reads and adds versions of secrets, each call within a deadline and with its checksum.
 
     Parameters
     ----------
@@ -116,7 +121,7 @@ class SecretManager:
         SettingsError
             When it is denied, absent, disabled or no text, or Google's client is not installed.
         TransientError
-            When the service does not answer.
+            When the service does not answer, or its answer was damaged on its way.
         """
         return self._read(name)[1]
 
@@ -145,12 +150,13 @@ class SecretManager:
         SettingsError, TransientError
             As `read`; the version may have been added when there is no answer.
         """
-        request = {"parent": name.secret, "payload": {"data": text.encode()}}
-        self._ask(
-            name,
-            lambda client, options: client.add_secret_version(request, **options),
-            role="Version Adder",
-        )
+
+        def add(client: SecretManagerServiceClient, options: dict[str, Any]) -> None:
+            data = text.encode()
+            payload = {"data": data, "data_crc32c": _checksum(data)}
+            client.add_secret_version({"parent": name.secret, "payload": payload}, **options)
+
+        self._ask(name, add, _NOT_ADDED)
 
     # ── Private ────────────────────────────────────────────────────────────────────────
 
@@ -158,10 +164,13 @@ class SecretManager:
         answer = self._ask(
             name,
             lambda client, options: client.access_secret_version(name=str(name), **options),
-            role="Accessor",
+            _NOT_READ,
         )
+        payload = answer.payload
+        if "data_crc32c" in payload and payload.data_crc32c != _checksum(payload.data):
+            raise _silent(name, "its answer was damaged on its way: the checksum differs")
         try:
-            return SecretName.parse(answer.name), answer.payload.data.decode()
+            return SecretName.parse(answer.name), payload.data.decode()
         except ValueError:
             raise _unusable(name, "is not text. Store it as UTF-8") from None
 
@@ -169,8 +178,7 @@ class SecretManager:
         self,
         name: SecretName,
         call: Callable[[SecretManagerServiceClient, dict[str, Any]], _T],
-        *,
-        role: str,
+        refusals: Mapping[int, str],
     ) -> _T:
         # The errors are raised from None: Google's own texts repeat what was sent and answered.
         _require_client(name)
@@ -187,10 +195,10 @@ class SecretManager:
                 "under a service account, or set GOOGLE_APPLICATION_CREDENTIALS",
             ) from None
         except GoogleAPICallError as error:
-            refused = _REFUSED.get(error.code or 0)
+            refused = refusals.get(error.code or 0)
             if refused is None:
                 raise _silent(name, f"it answered with code {error.code}") from None
-            raise _unusable(name, refused.format(role=role)) from None
+            raise _unusable(name, refused) from None
         except (TimeoutError, RetryError):
             raise _silent(name, f"no answer within {self._deadline_secs:g} s") from None
         except GoogleAuthError:
@@ -222,6 +230,7 @@ class SecretManager:
 def _require_client(name: SecretName) -> None:
     try:
         import google.cloud.secretmanager_v1  # noqa: F401 (whether it is there)
+        import google_crc32c  # noqa: F401 (as above)
     except ImportError:
         raise SettingsError(
             f"The secret {name} cannot be read: Google's client is not installed. Install "
@@ -246,6 +255,13 @@ def _connect(url: str) -> SecretManagerServiceClient:
         credentials=AnonymousCredentials() if is_loopback(url) else None,  # type: ignore[no-untyped-call] # theirs,
     )
     return SecretManagerServiceClient(transport=transport)
+
+
+def _checksum(data: bytes) -> int:
+    import google_crc32c
+
+    checksum: int = google_crc32c.value(data)
+    return checksum
 
 
 def is_loopback(url: str) -> bool:

@@ -15,6 +15,7 @@ from quant_platform_kit.brokers import DryRunBroker, IsolatedBroker, SimulatedBr
 from quant_platform_kit.contracts import (
     Account,
     Adjustment,
+    CashMovement,
     Fill,
     OrderRequest,
     OrderType,
@@ -38,7 +39,7 @@ from quant_platform_kit.testing.broker_benches import (
 )
 
 CARDS = {card.name: card for card in BROKER_CARDS}
-APPLICABLE = {"in_memory": 77, "on_disk": 77, "dry": 51}
+APPLICABLE = {"in_memory": 85, "on_disk": 85, "dry": 59}
 
 
 @pytest.fixture
@@ -183,6 +184,25 @@ class SellsStopsAtOnce(SimulatedBroker):
         return super().submit(plain)
 
 
+class SaysDividendWithoutItsSymbol(SimulatedBroker):
+    def cash_movements(self, since: datetime) -> tuple[CashMovement, ...]:
+        return tuple(replace(moved, symbol=None) for moved in super().cash_movements(since))
+
+
+class NumbersMovementsAnew(SimulatedBroker):
+    def cash_movements(self, since: datetime) -> tuple[CashMovement, ...]:
+        self.asked = getattr(self, "asked", 0) + 1
+        told = super().cash_movements(since)
+        return tuple(
+            replace(moved, movement_id=f"{self.asked}-{n}") for n, moved in enumerate(told)
+        )
+
+
+class ForgetsSinceOfMovements(SimulatedBroker):
+    def cash_movements(self, since: datetime) -> tuple[CashMovement, ...]:
+        return super().cash_movements(since - timedelta(hours=2))
+
+
 class LendsUnsettledProceeds(SimulatedBroker):
     def account(self) -> Account:
         account = super().account()
@@ -201,6 +221,9 @@ class LendsUnsettledProceeds(SimulatedBroker):
         (IgnoresCancels, "a_tiny_order_far_from_the_market_rests_and_is_taken_back"),
         (TakesNoStops, "a_stop_sells_when_the_price_falls_to_it"),
         (SellsStopsAtOnce, "a_stop_below_the_price_waits_and_shows_its_trigger"),
+        (SaysDividendWithoutItsSymbol, "a_dividend_is_told_with_its_symbol"),
+        (NumbersMovementsAnew, "movements_that_are_alike_are_told_apart"),
+        (ForgetsSinceOfMovements, "what_moved_before_the_instant_is_not_told"),
         (LendsUnsettledProceeds, "the_proceeds_of_a_sale_are_usable_when_they_have_settled"),
     ],
 )
@@ -227,6 +250,7 @@ class WithholdsADollar(SimulatedBroker):
             "an_adjustment_that_is_not_claimed_is_refused",
         ),
         ({"order_types": (OrderType.MARKET,)}, "a_type_of_order_that_is_not_claimed_is_refused"),
+        ({"tells_cash_movements": False}, "what_moved_the_cash_is_told_as_claimed"),
         ({"order_days": 1}, "an_order_of_yesterday_is_not_found_and_its_shares_are_held"),
         ({"settlement_sessions": 0}, "the_proceeds_of_a_sale_are_usable_when_they_have_settled"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from quant_platform_kit.brokers import (
+    AccountKind,
+    AccountTerms,
     DryRunBroker,
     Fault,
     Faults,
@@ -17,6 +20,7 @@ from quant_platform_kit.brokers import (
     SimulatedBroker,
 )
 from quant_platform_kit.contracts import (
+    Account,
     Environment,
     OrderRequest,
     OrderStatus,
@@ -127,6 +131,79 @@ def test_proceeds_of_a_sale_pay_for_the_next_purchase(dry: DryRunBroker) -> None
     again = order(Side.BUY, "40", "BBB", client_id="again")
     assert dry.submit(again).outcome is SubmitOutcome.ACKED
     assert [(p.symbol, p.quantity) for p in dry.positions()] == [("BBB", Decimal(40))]
+
+
+def test_in_a_cash_account_a_sale_on_paper_does_not_pay_for_a_purchase_on_paper(
+    open_broker: OpenBroker, clock: SimulatedClock
+) -> None:
+    real = open_broker(terms=AccountTerms(AccountKind.CASH), rules=TradingRules())
+    real.submit(order(Side.BUY, "100", client_id="all in"))
+    dry = DryRunBroker(real, clock)
+    dry.submit(order(Side.SELL, "50", client_id="sale"))
+    assert (dry.account().cash_usd, dry.account().usable_cash_usd) == (500, 0)
+    refused = dry.submit(order(Side.BUY, "1", client_id="too early"))
+    assert refused.outcome is SubmitOutcome.REJECTED
+    assert refused.detail.endswith("0 USD are usable.")
+    assert dry.health() == ()
+
+
+class Reticent(SimulatedBroker):
+    """A broker that does not tell whether sales pay at once."""
+
+    def account(self) -> Account:
+        return replace(super().account(), sales_pay_at_once=None)
+
+
+@pytest.fixture
+def reticent(open_broker: OpenBroker, clock: SimulatedClock) -> DryRunBroker:
+    """Open an account with 500 USD and 50 AAA at 10 USD."""
+    real = open_broker(kind=Reticent, rules=TradingRules())
+    real.submit(order(Side.BUY, "50", client_id="real"))
+    return DryRunBroker(real, clock)
+
+
+def test_where_nobody_tells_a_dry_run_says_what_its_purchases_took_of_its_sales(
+    reticent: DryRunBroker,
+) -> None:
+    assert reticent.health() == ()
+    reticent.submit(order(Side.SELL, "50", client_id="sale"))
+    reticent.submit(order(Side.BUY, "25", "BBB", client_id="of what was there"))
+    assert reticent.health() == ()
+    reticent.submit(order(Side.BUY, "6", "BBB", client_id="of the sale"))
+    (notice,) = reticent.health()
+    assert notice.startswith("The dry run bought for 120.00 USD with what its own sales brought.")
+
+
+def test_a_working_purchase_on_paper_takes_of_sales_what_it_reserves(
+    reticent: DryRunBroker,
+) -> None:
+    reticent.submit(order(Side.SELL, "50", client_id="sale"))
+    resting = reticent.submit(order(Side.BUY, "60", "BBB", client_id="rests", limit="10.00"))
+    assert "100.00 USD" in reticent.health()[0]
+    reticent.cancel(resting.broker_order_id or "")
+    assert reticent.health() == ()
+
+
+def test_a_debit_that_sales_pay_back_is_no_purchase(
+    open_broker: OpenBroker, clock: SimulatedClock
+) -> None:
+    class Indebted(Reticent):
+        def account(self) -> Account:
+            return replace(super().account(), usable_cash_usd=Decimal(-300))
+
+    real = open_broker(kind=Indebted, rules=TradingRules())
+    real.submit(order(Side.BUY, "50", client_id="real"))
+    dry = DryRunBroker(real, clock)
+    dry.submit(order(Side.SELL, "50", client_id="sale"))
+    assert dry.health() == ()
+    dry.submit(order(Side.BUY, "10", "BBB", client_id="bought"))
+    assert "bought for 200.00 USD" in dry.health()[0]
+
+
+def test_on_margin_there_is_nothing_to_say(dry: DryRunBroker) -> None:
+    dry.submit(order(Side.SELL, "20", client_id="sale"))
+    dry.submit(order(Side.BUY, "40", "BBB", client_id="bought"))
+    assert dry.health() == ()
 
 
 def test_cash_that_the_real_account_withholds_stays_withheld(

@@ -55,6 +55,7 @@ def test_in_a_cash_account_a_sale_is_cash_at_once_and_pays_from_the_next_open(
     send(broker, "all in", Side.BUY, "100")
     send(broker, "half out", Side.SELL, "50")
     assert (broker.account().cash_usd, usable(broker)) == (500, 0)
+    assert broker.account().sales_pay_at_once is False
 
     refused = send(broker, "too early", Side.BUY, "1")
     assert refused.outcome is SubmitOutcome.REJECTED

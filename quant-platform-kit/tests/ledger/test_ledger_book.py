@@ -160,23 +160,6 @@ def test_a_ledger_is_new_until_something_was_booked(ledger: Ledger, trade: Trade
     assert not ledger.is_new()
 
 
-def test_a_dividend_goes_to_who_holds_the_shares(ledger: Ledger, trade: Trade) -> None:
-    trade("a", BUY, "2")
-    trade("b", BUY, "1")
-    ledger.dividend("AAA", Decimal("1.00"), at=ledger.transactions("a")[0].at)
-    assert [t.amount_usd for t in ledger.transactions("a")][-1] == Decimal("0.67")
-    last = ledger.transactions("b")[-1]
-    assert (last.kind, last.realised_usd) == (Kind.DIVIDEND, Decimal("0.33"))
-
-
-def test_a_dividend_of_shares_that_are_gone_goes_to_the_pool(ledger: Ledger, trade: Trade) -> None:
-    trade("a", BUY, "2")
-    at = ledger.transactions("a")[0].at
-    trade("a", SELL, "2")
-    ledger.dividend("AAA", Decimal("1.00"), at=at)
-    assert ledger.cash() == {UNMANAGED: Decimal("1.00")}
-
-
 def test_capital_comes_from_the_pool_and_goes_back_to_it(ledger: Ledger, trade: Trade) -> None:
     trade("a", BUY, "10", "10")
     at = ledger.transactions("a")[0].at

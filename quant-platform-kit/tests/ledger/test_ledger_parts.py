@@ -65,26 +65,6 @@ def test_every_booked_fill_leaves_its_proof_under_its_order_and_run(
     assert parts == [("a", 3), ("b", 1), ("a", 5), ("b", 1)]
 
 
-def test_a_dividend_is_divided_to_the_cent_and_kept_by_the_pool_when_nobody_holds(
-    ledger: Ledger, trade: Trade
-) -> None:
-    trade("a", Side.BUY, "1")
-    trade("b", Side.BUY, "1")
-    trade("c", Side.BUY, "1")
-    at = ledger.transactions("a")[0].at
-    before = ledger.cash()
-    ledger.dividend("AAA", Decimal("10.00"), at=at, run_key="run")
-    ledger.dividend("BBB", Decimal("0.01"), at=at)
-    earned = {sleeve: usd - before.get(sleeve, 0) for sleeve, usd in ledger.cash().items()}
-    assert earned == {
-        "a": Decimal("3.34"),
-        "b": Decimal("3.33"),
-        "c": Decimal("3.33"),
-        UNMANAGED: Decimal("0.01"),
-    }
-    assert ledger.transactions("a")[-1].run_key == "run"
-
-
 def test_what_comes_and_goes_is_a_flow_at_its_price_and_else_at_its_cost(
     ledger: Ledger, store: Store, holds: Holds
 ) -> None:

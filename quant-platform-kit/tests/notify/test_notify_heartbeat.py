@@ -176,6 +176,22 @@ def test_money_is_rounded_to_cents_with_separators(traded: CycleReport) -> None:
     assert "Equity: 1,234,567.89 USD" in heartbeat(report, "en").body
 
 
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        ("en", "Dividends received: 1,010.50 USD · unknown, VLUE"),
+        ("zh", "收到股息：1,010.50 美元 · 未知, VLUE"),
+    ],
+)
+def test_dividends_are_told_in_one_line_and_only_where_there_are_some(
+    traded: CycleReport, language: str, line: str
+) -> None:
+    paid = replace(traded, dividends_usd={"VLUE": Decimal("12.25"), "": Decimal("998.25")})
+    told = heartbeat(paid, language).body.splitlines()
+    assert line in told
+    assert [each for each in told if each != line] == heartbeat(traded, language).body.splitlines()
+
+
 def test_the_same_report_gives_the_same_message_whatever_order_its_maps_have(
     traded: CycleReport,
 ) -> None:

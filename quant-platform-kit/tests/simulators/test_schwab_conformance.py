@@ -11,7 +11,7 @@ from quant_platform_kit.testing.broker_benches import simulated_benches
 
 pytest.importorskip("quant_platform_kit.brokers.schwab")
 
-APPLICABLE = 136
+APPLICABLE = 144
 
 
 @pytest.fixture(scope="module")

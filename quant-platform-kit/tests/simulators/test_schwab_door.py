@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from quant_platform_kit.brokers import AccountKind, AccountTerms
 from quant_platform_kit.simulators import HostOptions, SimulatorControl
 
 if TYPE_CHECKING:
@@ -42,6 +44,25 @@ def test_every_account_is_listed(schwab_client: Client, account_hash: str) -> No
     assert (position["instrument"]["symbol"], position["longQuantity"]) == ("AAA", 1.0)
     (bare,) = schwab_client.get_accounts().json()
     assert "positions" not in bare["securitiesAccount"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "row"),
+    [(AccountKind.MARGIN, "availableFunds"), (AccountKind.CASH, "cashAvailableForTrading")],
+)
+def test_an_account_says_whether_it_is_one_of_cash_or_margin(
+    schwab_client: Client,
+    schwab_control: SimulatorControl,
+    fresh: HostOptions,
+    kind: AccountKind,
+    row: str,
+) -> None:
+    schwab_control.open_account(replace(fresh, terms=AccountTerms(kind)))
+    (shown,) = schwab_client.get_accounts().json()
+    account = shown["securitiesAccount"]
+    assert account["type"] == kind.upper()
+    assert account["currentBalances"][row] == 1_000
+    assert {"availableFunds", "cashAvailableForTrading"} & set(account["currentBalances"]) == {row}
 
 
 def test_the_id_of_an_order_is_in_its_location_alone(

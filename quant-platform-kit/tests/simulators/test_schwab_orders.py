@@ -303,10 +303,12 @@ def test_an_order_that_cannot_be_remembered_is_not_sent(
 
 
 @pytest.mark.parametrize(
-    ("kind", "usable"),
-    [("CASH", "60.00"), ("MARGIN", "100.00")],
+    ("kind", "usable", "sales_pay"),
+    [("CASH", "60.00", False), ("MARGIN", "100.00", True)],
 )
-def test_only_settled_cash_is_usable_and_never_what_is_lent(kind: str, usable: str) -> None:
+def test_only_settled_cash_is_usable_and_never_what_is_lent(
+    kind: str, usable: str, sales_pay: bool
+) -> None:
     balances = {
         "cashBalance": Decimal("100.0"),
         "cashAvailableForTrading": Decimal("60.0"),
@@ -315,6 +317,7 @@ def test_only_settled_cash_is_usable_and_never_what_is_lent(kind: str, usable: s
     }
     account = money({"type": kind, "currentBalances": balances}, "1", Environment.LIVE)
     assert str(account.usable_cash_usd) == usable
+    assert account.sales_pay_at_once is sales_pay
     assert str(account.equity_usd) == "900.13"
 
 

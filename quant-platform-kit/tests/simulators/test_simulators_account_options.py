@@ -28,6 +28,7 @@ from quant_platform_kit.brokers import (
 from quant_platform_kit.contracts import FeeModel, Side, canonical, decode
 from quant_platform_kit.errors import ContractError
 from quant_platform_kit.market import xnys
+from quant_platform_kit.settings import reference
 from quant_platform_kit.simulators import HostOptions, SimulatorControl, SimulatorProcess
 
 Launch = Callable[[str], SimulatorProcess]
@@ -183,6 +184,13 @@ def test_the_page_names_every_option_of_an_account() -> None:
     named = set(re.findall(r"--[a-z][a-z-]+", PAGE.read_text(encoding="utf-8")))
     assert len(options) > 10
     assert options <= named <= options | {"--market"}
+
+
+def test_the_page_names_every_setting_of_a_service_s_own_simulated_account() -> None:
+    of_another_page = {"MARKET", "CASH_USD", "START", "LATENCY_SECS"}
+    known = {name for name, *_ in reference() if name.startswith("QPK_SIMULATED_")}
+    named = set(re.findall(r"QPK_SIMULATED_[A-Z_]+", PAGE.read_text(encoding="utf-8")))
+    assert named == known - {f"QPK_SIMULATED_{name}" for name in of_another_page}
 
 
 def test_the_page_s_list_of_actions_can_be_used(tmp_path: Path) -> None:

@@ -147,6 +147,51 @@ def test_a_strategy_with_a_file_runs_on_what_the_file_says(
     assert catalog.strategy("steady", file).config == TunableConfig(size=7)
 
 
+@pytest.mark.parametrize("owner", ["steady", "calm"])
+def test_a_file_may_say_whose_it_is_by_name_or_alias(
+    make_module: MakeModule, tmp_path: Path, owner: str
+) -> None:
+    module = make_module("steady", config=TunableConfig, aliases=("calm",))
+    catalog = Catalog.of({"steady": module})
+    file = tmp_path / "steady.toml"
+    file.write_text(f'profile = "{owner}"\nsize = 7\n')
+
+    strategy = catalog.strategy("calm", file)
+
+    assert strategy.config == TunableConfig(size=7)
+    file.write_text("size = 7\n")
+    assert strategy.config_sha256 == catalog.strategy("steady", file).config_sha256
+
+
+@pytest.mark.parametrize("owner", ['"other"', '""', "7", "null", '["steady"]'])
+def test_a_file_of_another_profile_is_refused_even_where_its_keys_fit(
+    make_module: MakeModule, tmp_path: Path, owner: str
+) -> None:
+    catalog = Catalog.of({"steady": make_module("steady", config=TunableConfig)})
+    file = tmp_path / "left_behind.json"
+    file.write_text(f'{{"profile": {owner}, "size": 7}}')
+
+    with pytest.raises(SettingsError) as caught:
+        catalog.strategy("steady", file)
+
+    assert caught.value.code is ReasonCode.CONFIG_INVALID
+    assert "left_behind.json" in caught.value.message
+    assert f"its key profile is {owner}, and steady runs here" in caught.value.message
+
+
+def test_a_profile_may_have_a_key_called_profile_of_its_own(
+    make_module: MakeModule, tmp_path: Path
+) -> None:
+    class Profiled(StrategyConfig):
+        profile: str = "fast"
+
+    file = tmp_path / "steady.json"
+    file.write_text('{"profile": "slow"}')
+    catalog = Catalog.of({"steady": make_module("steady", config=Profiled)})
+
+    assert catalog.strategy("steady", file).config == Profiled(profile="slow")
+
+
 def test_a_configuration_that_makes_no_manifest_is_a_settings_error(
     make_module: MakeModule, make_manifest: MakeManifest, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from quant_platform_kit.brokers._events import (
     Event,
     Expired,
     Filled,
+    Moved,
     Opened,
     Paid,
     Priced,
@@ -25,8 +26,10 @@ from quant_platform_kit.brokers._tallies import Holding, Tally
 from quant_platform_kit.brokers._triggers import is_reached, trailed
 from quant_platform_kit.contracts import (
     BrokerOrder,
+    CashMovement,
     FeeModel,
     Fill,
+    MovementKind,
     OrderRequest,
     OrderStatus,
     OrderType,
@@ -60,6 +63,8 @@ class Book:
         Of each order that was executed.
     unsettled : dict of datetime to Decimal
         Proceeds that are cash already and pay for purchases only from then on.
+    movements : list of CashMovement
+        What moved the cash beside trades, in order.
     acted : set of tuple
         Kind, symbol and ex-date of each corporate action that changed the account.
     """
@@ -77,6 +82,7 @@ class Book:
     tape: dict[str, Priced] = field(default_factory=dict)
     tallies: dict[str, Tally] = field(default_factory=dict)
     unsettled: dict[datetime, Decimal] = field(default_factory=dict)
+    movements: list[CashMovement] = field(default_factory=list)
     acted: set[tuple[type[Event], str, date]] = field(default_factory=set)
     _by_client_id: dict[str, str] = field(default_factory=dict)
 
@@ -204,12 +210,10 @@ class Book:
                     self._price(event)
                 case Settled():
                     self._settle(event)
-                case Paid():
+                case Paid() | Split():
                     self._act(event)
-                    self.cash_usd += event.amount_usd
-                case Split():
-                    self._act(event)
-                    self._split(event)
+                case Moved():
+                    self._move_cash(f"cash-{len(self.movements) + 1:06d}", event)
             self.last_at = event.at
 
     def _change_order(self, event: Accepted | Refused | Filled | Cancelled | Expired) -> None:
@@ -317,6 +321,28 @@ class Book:
         if key in self.acted:
             raise _impossible(f"an action of {event.symbol} on {event.ex_date} happens twice")
         self.acted.add(key)
+        match event:
+            case Paid(amount_usd=amount):
+                name, kind, text = "dividend", MovementKind.DIVIDEND, "cash dividend"
+            case Split(paid_usd=amount):
+                name, kind, text = "split", MovementKind.OTHER, "cash in lieu"
+                self._split(event)
+        moved = Moved(kind, amount, event.at, event.symbol, f"{event.symbol} {text}")
+        self._move_cash(f"{name}-{event.symbol}-{event.ex_date}", moved)
+
+    def _move_cash(self, name: str, moved: Moved) -> None:
+        self.cash_usd += moved.amount_usd
+        if moved.amount_usd:
+            self.movements.append(
+                CashMovement(
+                    f"{self.prefix}-{name}",
+                    moved.at,
+                    moved.amount_usd,
+                    moved.kind,
+                    moved.symbol,
+                    moved.text,
+                )
+            )
 
     def _split(self, split: Split) -> None:
         """Exchange the shares; what they cost together stays, whatever is left of them."""
@@ -327,7 +353,6 @@ class Book:
             self.holdings[split.symbol] = replace(held, quantity=split.after)
         else:
             del self.holdings[split.symbol]
-        self.cash_usd += split.paid_usd
 
     def _hold(self, fill: Fill) -> None:
         amount = money(fill.price_usd, fill.quantity)

@@ -33,6 +33,7 @@ CAPABILITIES: Final[Mapping[str, Capabilities]] = MappingProxyType(
                 extended_hours=False,  # the adapter's orders are for regular hours, everywhere
                 order_days=1,  # TWS shows the present day alone
                 rate_limit=RateLimit(50, 1),
+                tells_cash_movements=False,  # TWS has no such question
             ),
             Capabilities(
                 platform="schwab",
@@ -48,6 +49,7 @@ CAPABILITIES: Final[Mapping[str, Capabilities]] = MappingProxyType(
                 rate_limit=RateLimit(120, 60),
                 shows_trailing_trigger=False,  # its distance alone
                 dividends_setting="SCHWAB_DIVIDENDS_PATH",
+                tells_cash_movements=True,
             ),
             Capabilities(
                 platform="longbridge",
@@ -61,6 +63,7 @@ CAPABILITIES: Final[Mapping[str, Capabilities]] = MappingProxyType(
                 extended_hours=False,
                 order_days=90,
                 rate_limit=RateLimit(30, 30),
+                tells_cash_movements=True,
             ),
         )
     }
@@ -78,5 +81,6 @@ SIMULATED_CAPABILITIES: Final = Capabilities(
     settlement_sessions=_T_PLUS_1,
     extended_hours=False,
     order_days=100_000,  # it forgets nothing
+    tells_cash_movements=True,
 )
 """What the broker of this process can do."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from quant_platform_kit.brokers._book import Book, money, replay
 from quant_platform_kit.brokers._events import Cancelled, Event, Opened, Refused
@@ -16,6 +16,7 @@ from quant_platform_kit.contracts import (
     Account,
     Adjustment,
     BrokerOrder,
+    CashMovement,
     Environment,
     Fill,
     OrderRequest,
@@ -32,6 +33,12 @@ from quant_platform_kit.market import Clock
 if TYPE_CHECKING:
     from quant_platform_kit.market import BarFrame
 
+_AFTER_THE_RUN: Final = datetime.max.replace(tzinfo=UTC)
+_UNTOLD: Final = (
+    "The dry run bought for {:.2f} USD with what its own sales brought. The broker does not tell "
+    "whether the account may: a cash account waits for their settlement, and buys that much less."
+)
+
 
 class DryRunBroker:
     """Reads the inner broker and lays this run's orders over what it says; implements `Broker`.
@@ -42,7 +49,8 @@ class DryRunBroker:
     done. So a cycle goes the same way that it would have gone, to its end.
 
     Orders live as long as this object, which is one run; a limit order away from the quote rests
-    for that long.
+    for that long. Sales pay for purchases where they do at the real account. Where the broker does
+    not tell, they pay too, and `health` says so once a purchase has needed it.
 
     Parameters
     ----------
@@ -58,6 +66,7 @@ class DryRunBroker:
         self._events: list[Event] = []
         self._orders = Book()  # as folded at the last order; its money is of that instant
         self._cancelled: set[str] = set()
+        self._real: Account | None = None  # as it was at the last order
 
     @property
     def environment(self) -> Environment:
@@ -70,8 +79,12 @@ class DryRunBroker:
         return self._inner.rules
 
     def health(self) -> tuple[str, ...]:
-        """Return what the inner broker says."""
-        return self._inner.health()
+        """Return what the inner broker says, and what nobody could tell this run."""
+        told = self._inner.health()
+        if self._real is None or self._real.sales_pay_at_once is not None:
+            return told
+        paid = self._paid_by_sales_usd(self._real)
+        return (*told, _UNTOLD.format(paid)) if paid > 0 else told
 
     # ── Queries ────────────────────────────────────────────────────────────────────────
 
@@ -116,6 +129,10 @@ class DryRunBroker:
         own = tuple(fill for fill in self._orders.fills if fill.at >= instant)
         return tuple(sorted(self._inner.fills_since(instant) + own, key=lambda fill: fill.at))
 
+    def cash_movements(self, since: datetime) -> tuple[CashMovement, ...] | None:
+        """Return what moved the inner account's cash beside trades."""
+        return self._inner.cash_movements(since)
+
     def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
         """Return the inner broker's quotes."""
         return self._inner.quotes(symbols)
@@ -140,10 +157,14 @@ class DryRunBroker:
             return Submission(
                 SubmitOutcome.REJECTED, detail="Duplicate client id. Nothing was booked."
             )
-        book = self._overlay(self._inner.account(), self._inner.positions())
+        real = self._inner.account()
+        book = self._overlay(real, self._inner.positions())
         quote = self._inner.quotes((order.symbol,)).get(order.symbol)
         price = None if quote is None else quote.price_usd
-        events = enter(book, order, Terms(self._clock.now(), price, self.rules))
+        settles_at = _AFTER_THE_RUN if real.sales_pay_at_once is False else None
+        terms = Terms(self._clock.now(), price, self.rules, settles_at=settles_at)
+        events = enter(book, order, terms)
+        self._real = real
         self._happen(book, *events)
         first = events[0]
         if isinstance(first, Refused):
@@ -174,6 +195,18 @@ class DryRunBroker:
         book.apply(*events)
         self._events.extend(events)
         self._orders = book
+
+    def _paid_by_sales_usd(self, real: Account) -> Decimal:
+        """Return what this run's purchases took, or reserve, beyond the cash that was there."""
+        proceeds = sum(
+            (
+                money(fill.price_usd, fill.quantity) - fill.fee_usd
+                for fill in self._orders.fills
+                if fill.side is Side.SELL
+            ),
+            start=Decimal(0),
+        )
+        return proceeds - self._orders.usable_cash_usd() + min(Decimal(0), real.usable_cash_usd)
 
     def _worth_of_moves(self) -> Decimal:
         """Return what the shares moved by this run are worth now; sales count below zero."""

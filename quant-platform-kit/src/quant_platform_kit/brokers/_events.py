@@ -9,7 +9,15 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, TypeAlias
 
-from quant_platform_kit.contracts import Fill, OrderRequest, Position, canonical, decode, encode
+from quant_platform_kit.contracts import (
+    Fill,
+    MovementKind,
+    OrderRequest,
+    Position,
+    canonical,
+    decode,
+    encode,
+)
 from quant_platform_kit.errors import ContractError
 
 
@@ -151,8 +159,29 @@ class Split:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Cash came or went for a reason outside the market, such as a deposit or a fee."""
+
+    kind: MovementKind
+    amount_usd: Decimal
+    at: datetime
+    symbol: str | None = None
+    text: str = ""
+
+
 Event: TypeAlias = (
-    Opened | Accepted | Priced | Filled | Refused | Cancelled | Expired | Settled | Paid | Split
+    Opened
+    | Accepted
+    | Priced
+    | Filled
+    | Refused
+    | Cancelled
+    | Expired
+    | Settled
+    | Paid
+    | Split
+    | Moved
 )
 """One thing that happened; a book is the fold of its events."""
 
@@ -167,6 +196,7 @@ _KINDS: Final[dict[str, type[Event]]] = {
     "settle": Settled,
     "dividend": Paid,
     "split": Split,
+    "cash": Moved,
 }
 _NAMES: Final = {kind: name for name, kind in _KINDS.items()}
 

@@ -10,6 +10,7 @@ from quant_platform_kit.contracts import (
     Account,
     Adjustment,
     BrokerOrder,
+    CashMovement,
     Environment,
     Fill,
     OrderRequest,
@@ -59,6 +60,13 @@ class Broker(Protocol):
 
     def fills_since(self, instant: datetime) -> tuple[Fill, ...]:
         """Return the executions at or after `instant`, in order of execution."""
+
+    def cash_movements(self, since: datetime) -> tuple[CashMovement, ...] | None:
+        """Return what moved the cash beside trades, at or after `since`, by time.
+
+        None from a broker that does not tell such movements at all. A movement may show up later
+        than the cash that it moves, or earlier; its id never changes.
+        """
 
     def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
         """Return the latest quote of each symbol; a symbol without one is absent."""

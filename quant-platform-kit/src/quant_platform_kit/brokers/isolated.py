@@ -21,6 +21,7 @@ from quant_platform_kit.contracts import (
     Account,
     Adjustment,
     BrokerOrder,
+    CashMovement,
     Environment,
     Fill,
     OrderRequest,
@@ -153,6 +154,10 @@ class IsolatedBroker:
     def fills_since(self, instant: datetime) -> tuple[Fill, ...]:
         """As the adapter's."""
         return self._query("fills_since", instant)
+
+    def cash_movements(self, since: datetime) -> tuple[CashMovement, ...] | None:
+        """As the adapter's."""
+        return self._query("cash_movements", since)
 
     def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
         """As the adapter's."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from quant_platform_kit.brokers._account_terms import AccountTerms
 from quant_platform_kit.brokers._book import Book, money, replay
 from quant_platform_kit.brokers._book_file import BookFile
-from quant_platform_kit.brokers._events import Cancelled, Event, Opened, Refused
+from quant_platform_kit.brokers._events import Cancelled, Event, Moved, Opened, Refused
 from quant_platform_kit.brokers._faults import SUBMIT_FAULTS, Fault, Faults, FaultSwitch
 from quant_platform_kit.brokers._liquidity import Liquidity
 from quant_platform_kit.brokers._market_data import MarketData
@@ -27,8 +27,10 @@ from quant_platform_kit.contracts import (
     Account,
     Adjustment,
     BrokerOrder,
+    CashMovement,
     Environment,
     Fill,
+    MovementKind,
     OrderRequest,
     Position,
     Quote,
@@ -177,6 +179,7 @@ class SimulatedBroker:
             environment=self.environment,
             cash_usd=book.cash_usd,
             usable_cash_usd=book.usable_cash_usd(),
+            sales_pay_at_once=not self._account_terms.withholds,
             equity_usd=equity,
         )
 
@@ -207,6 +210,11 @@ class SimulatedBroker:
             twice = self._faults.strike({Fault.DUPLICATE_FILL}, fill.symbol) is not None
             listed.extend((fill, fill) if twice else (fill,))
         return tuple(listed)
+
+    def cash_movements(self, since: datetime) -> tuple[CashMovement, ...]:
+        """Return dividends and whatever else moved the cash at or after `since`, in order."""
+        movements = self._present().movements
+        return tuple(movements[bisect_left(movements, since, key=lambda each: each.at) :])
 
     def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
         """Return the price of each symbol in the session of now; one without a price is absent."""
@@ -278,6 +286,23 @@ class SimulatedBroker:
             )
         if broker_order_id in book.working:
             self._record((Cancelled(broker_order_id, self._now()),))
+
+    # ── The back office ────────────────────────────────────────────────────────────────
+
+    def move_cash(
+        self, kind: MovementKind, amount_usd: Decimal, *, symbol: str | None = None, text: str = ""
+    ) -> None:
+        """Let cash come or go for a reason outside the market, as a bank or the owner does.
+
+        Raises
+        ------
+        ContractError
+            When the account cannot spare what is to go.
+        """
+        spare = self._present().usable_cash_usd()
+        if spare + amount_usd < _ZERO:
+            raise ContractError(f"amount_usd = {amount_usd}: the account can spare {spare} USD")
+        self._record((Moved(kind, amount_usd, self._now(), symbol, text),))
 
     # ── The book ───────────────────────────────────────────────────────────────────────
 

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         Quote,
     )
     from quant_platform_kit.contracts._modes import Environment, ExecutionMode
+    from quant_platform_kit.contracts._movements import CashMovement, MovementKind
     from quant_platform_kit.contracts._operator import OperatorAction, OperatorCommand
     from quant_platform_kit.contracts._orders import (
         BrokerOrder,
@@ -125,6 +126,7 @@ __all__ = [
     "BrokerOrder",
     "Cadence",
     "Capabilities",
+    "CashMovement",
     "ChainBreak",
     "CheckLine",
     "CheckStatus",
@@ -152,6 +154,7 @@ __all__ = [
     "Instrument",
     "Leg",
     "LegVerdict",
+    "MovementKind",
     "OperatorAction",
     "OperatorCommand",
     "OrderLine",
@@ -210,6 +213,7 @@ _HOMES = {
     "BrokerOrder": "_orders",
     "Cadence": "_strategy",
     "Capabilities": "_capabilities",
+    "CashMovement": "_movements",
     "ChainBreak": "_evidence",
     "CheckLine": "_verdicts",
     "CheckStatus": "_verdicts",
@@ -237,6 +241,7 @@ _HOMES = {
     "Instrument": "_instruments",
     "Leg": "_plan",
     "LegVerdict": "_verdicts",
+    "MovementKind": "_movements",
     "OperatorAction": "_operator",
     "OperatorCommand": "_operator",
     "OrderLine": "_cycle",

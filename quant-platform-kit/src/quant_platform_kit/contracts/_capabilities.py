@@ -66,6 +66,9 @@ class Capabilities:
     dividends_setting : str or None
         The setting without which there are no total-return bars, for a broker that does not tell
         dividends; None where the broker adjusts for them itself.
+    tells_cash_movements : bool
+        Whether the broker tells dividends, taxes, interest and transfers one by one; otherwise the
+        ledger books what moved the cash as money that came or went.
     lot_shares : Decimal
         Smallest tradable quantity; 1 means whole shares.
     target_modes : tuple of TargetMode
@@ -87,6 +90,7 @@ class Capabilities:
     rate_limit: RateLimit | None = None
     shows_trailing_trigger: bool = True
     dividends_setting: str | None = None
+    tells_cash_movements: bool = False
     lot_shares: Decimal = Decimal(1)
     target_modes: tuple[TargetMode, ...] = tuple(TargetMode)
     input_modes: tuple[InputMode, ...] = tuple(InputMode)

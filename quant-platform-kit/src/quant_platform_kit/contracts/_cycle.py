@@ -156,6 +156,9 @@ class CycleReport:
     `outdated` is True when the broker could not be asked after the run's orders: money and
     positions are those from before.
 
+    `dividends_usd` is what holdings paid, after tax, by symbol, as far as this run was the first to
+    be told of it; blank stands for those of which the broker tells no symbol.
+
     `service` is the name under which it was deployed; empty on a desk. `gate` is how the trading
     gate stood when the run ended. `exposure_ratio` is the share of the capital base that is held in
     managed symbols other than safe havens; None when that is not known. `stale_variables` names
@@ -195,6 +198,7 @@ class CycleReport:
     gate: str = ""
     exposure_ratio: Decimal | None = None
     stale_variables: tuple[str, ...] = ()
+    dividends_usd: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def snapshots(self) -> tuple[SnapshotRef, ...]:

@@ -21,6 +21,7 @@ class EvidenceKind(StrEnum):
     order    the client id                 what was sent, why, and its last checks
     answer   the client id                 what the broker said of it
     fill     the client id                 one execution, and who got which part
+    movement the broker's id               a dividend, tax, fee or transfer, and whose it is
     outcome  the number of the attempt     how the run ended
     ======== ============================= ==========================================
     """
@@ -34,6 +35,7 @@ class EvidenceKind(StrEnum):
     ORDER = "order"
     ANSWER = "answer"
     FILL = "fill"
+    MOVEMENT = "movement"
     OUTCOME = "outcome"
 
 

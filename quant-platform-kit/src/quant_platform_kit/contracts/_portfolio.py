@@ -34,6 +34,9 @@ class Account:
         What may pay for purchases now: settled cash of a cash account, cash of a margin account.
     equity_usd : Decimal
         Cash and the market value of every position.
+    sales_pay_at_once : bool or None
+        Whether the proceeds of a sale can pay for a purchase of the same session, as on margin;
+        None where the broker does not tell.
     """
 
     account_id: str
@@ -41,6 +44,7 @@ class Account:
     cash_usd: Decimal
     usable_cash_usd: Decimal
     equity_usd: Decimal
+    sales_pay_at_once: bool | None = None
 
     def __post_init__(self) -> None:
         """Refuse amounts that are not finite."""

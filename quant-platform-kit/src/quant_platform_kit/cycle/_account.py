@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from typing import Final
 
-from quant_platform_kit.contracts import Fill, PortfolioSnapshot, Quote
+from quant_platform_kit.contracts import CashMovement, Fill, PortfolioSnapshot, Quote
 from quant_platform_kit.cycle._parts import Parts
+from quant_platform_kit.errors import BrokerAnswerError, TransientError
 from quant_platform_kit.ledger import Ledger, Locks
 from quant_platform_kit.orders import Desk, Journal
+
+_MOVEMENT_DAYS: Final = timedelta(days=59)  # the shortest memory of the brokers that tell any
 
 
 def take_snapshot(parts: Parts) -> PortfolioSnapshot:
@@ -21,6 +26,23 @@ def take_snapshot(parts: Parts) -> PortfolioSnapshot:
     waiting = Journal(parts.store, parts.clock).waiting_ids()
     working = tuple(order for order in broker.open_orders() if order.client_id not in waiting)
     return PortfolioSnapshot(broker.account(), broker.positions(), working, parts.clock.now())
+
+
+def tell_movements(parts: Parts) -> tuple[tuple[CashMovement, ...], tuple[str, ...]]:
+    """Ask what moved the cash beside trades, and return it with what the report has to say.
+
+    Nothing is refused for want of an answer: the cash is then taken for money that came or went,
+    until a later run is told what it was.
+    """
+    try:
+        told = parts.broker.cash_movements(parts.clock.now() - _MOVEMENT_DAYS)
+    except (TransientError, BrokerAnswerError) as error:
+        note = (
+            f"the broker did not tell what moved the cash ({error.code}): a difference counts as "
+            "money that came or went, until a later run is told"
+        )
+        return (), (note,)
+    return told or (), ()
 
 
 def prices(quotes: Mapping[str, Quote]) -> dict[str, Decimal]:

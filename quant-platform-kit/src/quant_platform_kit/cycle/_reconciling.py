@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 from quant_platform_kit.cycle._account import (
     open_desk,
     prices,
     take_snapshot,
+    tell_movements,
     uncertain_symbols,
 )
 from quant_platform_kit.cycle._parts import Parts
@@ -38,16 +40,19 @@ def reconcile_now(parts: Parts, accepted: AbstractSet[str] = frozenset()) -> Rec
         key = run_key(parts.account, parts.clock.now().date(), _SLOT)
         recover(open_desk(parts, key))
         snapshot = take_snapshot(parts)
+        movements, untold = tell_movements(parts)
         held = sorted(snapshot.quantities())
-        return reconcile(
+        found = reconcile(
             parts.store,
             snapshot,
             parts.owners(),
             sleeves=frozenset(sleeve.profile for sleeve in parts.sleeves),
             uncertain=uncertain_symbols(parts),
             accepted=accepted,
+            movements=movements,
             prices_usd=prices(parts.broker.quotes(held)) if held else {},
             tolerances=parts.tolerances,
             run_key=key,
             output=parts.reconciliation_output,
         )
+        return replace(found, notes=untold + found.notes)

@@ -80,6 +80,7 @@ def report_run(parts: Parts, progress: Progress, error: Exception | None) -> Cyc
         bundle=parts.bundle,
         outdated=error is not None and _sent_since(parts, progress),
         service=parts.service,
+        dividends_usd=Ledger(parts.store).dividends(progress.run_key),
         gate=TradingGate(parts.store, parts.clock).state().mode.value,
         exposure_ratio=_exposure(parts, progress, quotes),
         stale_variables=parts.stale_variables,

@@ -24,6 +24,7 @@ from quant_platform_kit.cycle._account import (
     open_desk,
     prices,
     take_snapshot,
+    tell_movements,
     uncertain_symbols,
     unsettled_symbols,
 )
@@ -209,6 +210,7 @@ def reconcile_account(parts: Parts, progress: Progress) -> Progress:
     """Learn the end of every earlier order, make ledger and broker agree, and measure both."""
     sold = recover_orders(parts, progress.run_key)
     snapshot = take_snapshot(parts)
+    movements, untold = tell_movements(parts)
     held = sorted(snapshot.quantities())
     present = prices(parts.broker.quotes(held)) if held else {}
     found = reconcile(
@@ -217,6 +219,7 @@ def reconcile_account(parts: Parts, progress: Progress) -> Progress:
         parts.owners(),
         sleeves=frozenset(sleeve.profile for sleeve in parts.sleeves),
         uncertain=uncertain_symbols(parts),
+        movements=movements,
         prices_usd=present,
         tolerances=parts.tolerances,
         run_key=progress.run_key,
@@ -227,7 +230,7 @@ def reconcile_account(parts: Parts, progress: Progress) -> Progress:
         for symbol, detail in found.locked.items()
     )
     progress = replace(
-        progress, snapshot=snapshot, notes=progress.notes + sold + found.notes + alarms
+        progress, snapshot=snapshot, notes=progress.notes + sold + untold + found.notes + alarms
     )
     return assess(parts, progress, present)
 

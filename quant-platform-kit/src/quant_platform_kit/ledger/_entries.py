@@ -20,6 +20,7 @@ class Kind(StrEnum):
     BUY = "buy"
     SELL = "sell"
     DIVIDEND = "dividend"
+    TAX = "tax"
     FEE = "fee"
     INTEREST = "interest"
     TRANSFER = "transfer"
@@ -59,8 +60,8 @@ class Transaction:
     cost_usd : Decimal
         Change of the holding's cost.
     realised_usd : Decimal
-        Of a sale its proceeds less its fee and what the shares had cost; of a dividend, interest
-        or a fee its amount.
+        Of a sale its proceeds less its fee and what the shares had cost; of a dividend, a tax,
+        interest or a fee its amount.
     """
 
     at: datetime
@@ -74,6 +75,7 @@ class Transaction:
     cost_usd: Decimal = ZERO
     realised_usd: Decimal = ZERO
     fill_id: str | None = None
+    movement_id: str | None = None
     run_key: str | None = None
     note: str = ""
 
@@ -102,6 +104,7 @@ def post(connection: Connection, entry: Transaction) -> None:
             fee_usd=entry.fee_usd,
             realised_usd=entry.realised_usd,
             fill_id=entry.fill_id,
+            movement_id=entry.movement_id,
             note=entry.note,
         )
     )

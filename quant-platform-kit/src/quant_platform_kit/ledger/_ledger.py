@@ -39,6 +39,7 @@ from quant_platform_kit.ledger._entries import (
     read_holdings,
     read_transactions,
 )
+from quant_platform_kit.ledger._movements import dividends_of
 from quant_platform_kit.store import Store, attest, cash, daily, fills
 
 UNMANAGED = "unmanaged"
@@ -134,27 +135,13 @@ class Ledger:
             for entry in entries:
                 post(connection, entry)
 
-    def dividend(
-        self, symbol: str, amount_usd: Decimal, *, at: datetime, run_key: str | None = None
-    ) -> None:
-        """Book a dividend to the sleeves that hold the symbol, by their shares; else to the pool.
+    def dividends(self, run_key: str) -> dict[str, Decimal]:
+        """Return what holdings paid that a run booked, after tax, by symbol.
 
-        The broker's cash must hold it already, or the next reconciliation takes it back.
+        Blank stands for those of which the broker tells no symbol.
         """
         with self._store.begin() as connection:
-            shares = {h.sleeve: h.quantity for h in read_holdings(connection, symbol)}
-            parts = apportion(amount_usd, shares or {UNMANAGED: Decimal(1)}, CENT)
-            for sleeve, part in sorted(parts.items()):
-                entry = Transaction(
-                    at,
-                    sleeve,
-                    Kind.DIVIDEND,
-                    symbol=symbol,
-                    amount_usd=part,
-                    realised_usd=part,
-                    run_key=run_key,
-                )
-                post(connection, entry)
+            return dividends_of(connection, run_key)
 
     def fund(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -11,11 +11,12 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection, insert
 
-from quant_platform_kit.contracts import PortfolioSnapshot, canonical, encode
+from quant_platform_kit.contracts import CashMovement, PortfolioSnapshot, canonical, encode
 from quant_platform_kit.errors import ReasonCode, ReconciliationError
 from quant_platform_kit.ledger import _locks
 from quant_platform_kit.ledger._attribution import apportion, attribute, cents
 from quant_platform_kit.ledger._entries import (
+    FLOWS,
     ZERO,
     Holding,
     Kind,
@@ -32,6 +33,12 @@ from quant_platform_kit.ledger._ledger import (
     is_new,
     last_prices,
 )
+from quant_platform_kit.ledger._movements import (
+    DIFFERENCE,
+    book_movements,
+    difference_of,
+    notes_of,
+)
 from quant_platform_kit.ledger._splits import split_ratio
 from quant_platform_kit.store import Store, reconciliations, replace_text
 
@@ -43,8 +50,8 @@ class Tolerances:
     Parameters
     ----------
     cash_usd : Decimal
-        A smaller difference is booked as interest or a fee, a larger one as money that came or
-        went; both are reported.
+        A smaller difference that no movement explains is booked as interest or a fee, a larger
+        one as money that came or went; both are reported.
     equity_ratio : Decimal
         How far the broker's equity may be from its cash and holdings at the quotes, before the
         report says so.
@@ -72,7 +79,7 @@ class Reconciliation:
     locked : mapping of str to str
         Managed symbols on which broker and ledger disagree, with both quantities.
     cash_difference_usd : Decimal
-        Broker's cash less the ledger's, before it was booked.
+        Broker's cash less the ledger's, movements included, before it was booked.
     """
 
     notes: tuple[str, ...] = ()
@@ -88,6 +95,7 @@ def reconcile(  # noqa: PLR0913 (all but three have a default)
     sleeves: AbstractSet[str] = frozenset(),
     uncertain: AbstractSet[str] = frozenset(),
     accepted: AbstractSet[str] = frozenset(),
+    movements: Sequence[CashMovement] = (),
     prices_usd: Mapping[str, Decimal] | None = None,
     tolerances: Tolerances | None = None,
     run_key: str | None = None,
@@ -102,7 +110,9 @@ def reconcile(  # noqa: PLR0913 (all but three have a default)
     - Later, holdings outside the managed universe follow the broker: a person trades them.
     - A managed symbol whose quantities differ is locked, unless a split explains it; it is
       unlocked when they agree again.
-    - Cash that differs is booked to the unmanaged pool and reported, once no order is uncertain.
+    - What moved the cash beside trades is booked once each, by the broker's id: a dividend and its
+      tax to the sleeves that held the symbol, everything else to the unmanaged pool.
+    - Cash that differs even then is booked to the pool and reported, once no order is uncertain.
 
     All of it is one transaction, the record of it included.
 
@@ -120,6 +130,9 @@ def reconcile(  # noqa: PLR0913 (all but three have a default)
         Symbols with an order whose end is unknown; they are not compared.
     accepted : set of str
         Symbols whose difference an operator has explained: the ledger follows the broker.
+    movements : sequence of CashMovement
+        What the broker tells of cash that moved beside trades; those that are booked already may
+        be among them.
     prices_usd : mapping of str to Decimal, optional
         Present prices, to value what is adopted and to recognise splits.
     tolerances : Tolerances, optional
@@ -143,6 +156,7 @@ def reconcile(  # noqa: PLR0913 (all but three have a default)
             sleeves=sleeves | frozenset(owners.values()),
             uncertain=uncertain,
             accepted=accepted,
+            movements=movements,
             prices_usd=prices_usd or {},
             tolerances=tolerances,
             run_key=run_key,
@@ -171,6 +185,7 @@ class _Comparison:
     sleeves: AbstractSet[str]
     uncertain: AbstractSet[str]
     accepted: AbstractSet[str]
+    movements: Sequence[CashMovement]
     prices_usd: Mapping[str, Decimal]
     tolerances: Tolerances
     run_key: str | None
@@ -181,15 +196,17 @@ class _Comparison:
         unexplained = managed - self.uncertain - self.accepted
         _refuse_the_impossible(self.snapshot, unexplained)
         notes: list[str] = []
+        moved = ZERO
         if is_new(self.connection):
             self._post(self._opening(notes))
         else:
+            moved = self._move_cash(notes)  # first: a split is known by the cash it does not move
             self._post(self._released())
             self._post(self._loose(notes))
             self._post(self._splits(notes))
             self._post(self._explained(notes))
             self._post(self._strays(notes))
-        difference = self._book_cash(notes)
+        difference = self._book_cash(notes, moved)
         self._look_at_the_equity(notes)
         return Reconciliation(tuple(notes), self._wrong(), difference)
 
@@ -239,6 +256,14 @@ class _Comparison:
             run_key=self.run_key,
             note="opening cash",
         )
+
+    def _move_cash(self, notes: list[str]) -> Decimal:
+        """Book what the broker tells and return its sum."""
+        booked = book_movements(
+            self.connection, self.movements, pool=UNMANAGED, run_key=self.run_key
+        )
+        notes.extend(notes_of(booked))
+        return sum((each.amount_usd for each in booked), ZERO)
 
     def _released(self) -> Iterable[Transaction]:
         """Let go of what a present sleeve holds and no present sleeve manages any more."""
@@ -374,31 +399,27 @@ class _Comparison:
         shares, cost = (h.quantity for h in held), (h.cost_usd for h in held)
         return cost_of(Holding(sleeve, symbol, sum(shares, ZERO), sum(cost, ZERO)), quantity)
 
-    def _book_cash(self, notes: list[str]) -> Decimal:
+    def _book_cash(self, notes: list[str], moved_usd: Decimal) -> Decimal:
         difference = self.snapshot.account.cash_usd - sum(read_cash(self.connection).values(), ZERO)
         if not difference:
             return ZERO
         if self.uncertain:
             notes.append(f"cash differs by {difference:+.2f} USD while orders are unresolved")
             return difference
-        if abs(difference) > self.tolerances.cash_usd:
-            kind, earned = Kind.TRANSFER, ZERO
-            notes.append(f"cash that came or went outside the platform: {difference:+.2f} USD")
-        else:
-            kind, earned = Kind.INTEREST if difference > ZERO else Kind.FEE, difference
-            notes.append(f"{kind.value} booked: {difference:+.2f} USD")
-        self._post(
-            [
-                Transaction(
-                    self.snapshot.taken_at,
-                    UNMANAGED,
-                    kind,
-                    amount_usd=difference,
-                    realised_usd=earned,
-                    run_key=self.run_key,
-                    note="difference to the broker's cash",
-                )
-            ]
+        small = self.tolerances.cash_usd
+        kind, note = difference_of(self.connection, difference, moved_usd, small_usd=small)
+        notes.append(note)
+        post(
+            self.connection,
+            Transaction(
+                self.snapshot.taken_at,
+                UNMANAGED,
+                kind,
+                amount_usd=difference,
+                realised_usd=ZERO if kind in FLOWS else difference,
+                run_key=self.run_key,
+                note=DIFFERENCE,
+            ),
         )
         return difference
 

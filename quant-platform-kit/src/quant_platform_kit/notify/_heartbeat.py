@@ -202,11 +202,20 @@ class _Page:
             (Message.CASH, self._report.cash_usd),
             (Message.CAPITAL, self._report.capital_base_usd),
         )
-        return [
+        lines = [
             self._field(label, self._say(Message.USD, amount=money(amount)))
             for label, amount in amounts
             if amount is not None
         ]
+        return lines + self._dividends()
+
+    def _dividends(self) -> list[str]:
+        paid = self._report.dividends_usd
+        if not paid:
+            return []
+        total = self._say(Message.USD, amount=money(sum(paid.values(), _ZERO)))
+        symbols = ", ".join(symbol or self._say(Message.UNKNOWN) for symbol in sorted(paid))
+        return [self._field(Message.DIVIDENDS, f"{total} · {symbols}")]
 
     def _positions(self) -> list[str]:
         lines = sorted(self._report.positions, key=_by_importance)

@@ -52,6 +52,7 @@ class Message(Enum):
     CASH = "Cash", "现金"
     COMMIT = "Commit", "提交"
     DECISION = "Decision", "决策"
+    DIVIDENDS = "Dividends received", "收到股息"
     EQUITY = "Equity", "净值"
     EVIDENCE = "Evidence", "证据链"
     INPUTS = "Inputs", "输入"

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from quant_platform_kit.brokers import (
     AccountAccess,
+    AccountKind,
+    AccountTerms,
     Broker,
     FrameMarket,
+    Impact,
     IsolatedBroker,
+    Liquidity,
     Opening,
     SimulatedBroker,
     open_market,
@@ -102,7 +106,7 @@ class _Replay:
 def _simulated_broker(
     settings: Settings, calendar: ExchangeCalendar
 ) -> tuple[SimulatedBroker, SimulatedClock]:
-    market = open_market(settings.simulated_market)
+    market = open_market(settings.simulated_market, settings.simulated_actions_path)
     clock = _simulated_clock(settings, market, calendar)
     broker = SimulatedBroker(
         settings.account_id,
@@ -111,6 +115,15 @@ def _simulated_broker(
         calendar,
         rules=SIMULATED_RULES,
         opening_cash_usd=settings.simulated_cash_usd,
+        terms=AccountTerms(
+            AccountKind(settings.simulated_account_type), settings.simulated_settlement_sessions
+        ),
+        liquidity=Liquidity(
+            settings.simulated_participation_ratio,
+            settings.simulated_half_spread_ratio,
+            settings.simulated_impact_ratio,
+            Impact(settings.simulated_impact_grows),
+        ),
         book_path=settings.state_dir / "simulated-broker.jsonl",
         latency_secs=settings.simulated_latency_secs,
     )

@@ -56,7 +56,14 @@ class Settings:
     login: Mapping[str, Any]
     simulator_control: int | None
     simulated_market: str
+    simulated_actions_path: Path | None
     simulated_cash_usd: Decimal
+    simulated_account_type: str
+    simulated_settlement_sessions: int
+    simulated_participation_ratio: Decimal | None
+    simulated_half_spread_ratio: Decimal
+    simulated_impact_ratio: Decimal
+    simulated_impact_grows: str
     simulated_start: date | None
     simulated_latency_secs: float
     stale_variables: tuple[str, ...] = ()
@@ -111,7 +118,7 @@ VARIABLES: Final = (
         "strategy_config_path",
         read.optional_path,
         "",
-        "The profile's configuration file (.json or .toml).",
+        "The profile's configuration file (.json or .toml); its key `profile` may say whose it is.",
         of_platform=True,
     ),
     Variable(
@@ -278,11 +285,60 @@ VARIABLES: Final = (
         "Price files of the simulated market, or `sample`.",
     ),
     Variable(
+        "QPK_SIMULATED_ACTIONS_PATH",
+        "simulated_actions_path",
+        read.optional_path,
+        "",
+        "CSV file of its splits and dividends; its prices are raw then.",
+    ),
+    Variable(
         "QPK_SIMULATED_CASH_USD",
         "simulated_cash_usd",
         read.dollars,
         "100000",
         "Opening cash of the simulated account.",
+    ),
+    Variable(
+        "QPK_SIMULATED_ACCOUNT_TYPE",
+        "simulated_account_type",
+        read.account_type,
+        "margin",
+        "margin, or cash: there a sale pays for a purchase when it settles.",
+    ),
+    Variable(
+        "QPK_SIMULATED_SETTLEMENT_SESSIONS",
+        "simulated_settlement_sessions",
+        read.settlement,
+        "1",
+        "From a simulated sale to its settlement.",
+    ),
+    Variable(
+        "QPK_SIMULATED_PARTICIPATION_RATIO",
+        "simulated_participation_ratio",
+        read.optional_participation,
+        "",
+        "Of a session's volume, what it takes of the account's orders; without it everything.",
+    ),
+    Variable(
+        "QPK_SIMULATED_HALF_SPREAD_RATIO",
+        "simulated_half_spread_ratio",
+        read.cost,
+        "0",
+        "What every simulated trade pays, of the price.",
+    ),
+    Variable(
+        "QPK_SIMULATED_IMPACT_RATIO",
+        "simulated_impact_ratio",
+        read.cost,
+        "0",
+        "What taking a session's whole volume pays on top.",
+    ),
+    Variable(
+        "QPK_SIMULATED_IMPACT_GROWS",
+        "simulated_impact_grows",
+        read.impact,
+        "square_root",
+        "How that grows with an order's share of the volume: square_root or linear.",
     ),
     Variable(
         "QPK_SIMULATED_START",

@@ -123,6 +123,24 @@ def ratio(value: str) -> Decimal:
     return number
 
 
+def optional_participation(value: str) -> Decimal | None:
+    """Return a number above 0, up to 1."""
+    if not value:
+        return None
+    number = ratio(value)
+    if not number:
+        raise ValueError
+    return number
+
+
+def cost(value: str) -> Decimal:
+    """Return a number from 0, below 1."""
+    number = ratio(value)
+    if number == 1:
+        raise ValueError
+    return number
+
+
 def seconds(value: str) -> float:
     """Return a number of seconds, zero or more."""
     secs = float(value)
@@ -159,6 +177,27 @@ def store_url(value: str) -> str:
 def broker(value: str) -> str:
     """Return the name of a broker."""
     if value not in {SIMULATED, *Platform}:
+        raise ValueError
+    return value
+
+
+def account_type(value: str) -> str:
+    """Return the kind of a simulated account."""
+    return _one_of(value, "margin", "cash")
+
+
+def impact(value: str) -> str:
+    """Return how a simulated order's cost grows with its size."""
+    return _one_of(value, "square_root", "linear")
+
+
+def settlement(value: str) -> int:
+    """Return the sessions from a sale to its settlement."""
+    return int(_one_of(value, "0", "1"))
+
+
+def _one_of(value: str, *choices: str) -> str:
+    if value not in choices:
         raise ValueError
     return value
 
@@ -206,6 +245,11 @@ WANTED: Final[dict[Callable[[str], Any], str]] = {
     dollars: "an amount in USD such as 250 or 250.50",
     optional_dollars: "an amount in USD such as 250 or 250.50",
     ratio: "a ratio from 0 to 1 such as 0.001",
+    optional_participation: "a ratio above 0, up to 1, such as 0.1",
+    cost: "a ratio from 0, below 1, such as 0.0005",
+    account_type: "margin or cash",
+    impact: "square_root or linear",
+    settlement: "0 or 1",
     seconds: "a number of seconds, zero or more",
     optional_date: "a date such as 2020-03-31",
     languages: "en, zh, or both separated by a comma",

@@ -9,6 +9,7 @@ PUT       /faults        a list of ``{"fault": name, ...}``, fields as in the sw
 DELETE    /faults        no faults any more
 POST      /market        ``{"market": "sample" or paths, "actions": path or nothing}``
 POST      /trade         ``{"symbol", "side", "quantity", "limit_price_usd"}``: someone else trades
+POST      /cash          ``{"kind", "amount_usd", "symbol", "text"}``: a deposit, a tax, a fee
 POST      /connections   ``{"action": "drop" | "refuse" | "accept"}``; refuse drops as well
 POST      /account       a new account instead of this one; fields of `HostOptions`
 ========= ============== =====================================================================
@@ -28,6 +29,7 @@ from typing import Any, ClassVar, Final, TypeAlias
 
 from quant_platform_kit.brokers import Fault, FaultSwitch
 from quant_platform_kit.contracts import (
+    MovementKind,
     OrderRequest,
     OrderType,
     Side,
@@ -92,6 +94,7 @@ class Commands:
             ("DELETE", "/faults"): lambda _: self.set_faults([]),
             ("POST", "/market"): self.set_market,
             ("POST", "/trade"): self.trade,
+            ("POST", "/cash"): self.move_cash,
             ("POST", "/connections"): self.connections,
             ("POST", "/account"): self.open_account,
         }
@@ -158,6 +161,18 @@ class Commands:
             time_in_force=TimeInForce.DAY,
         )
         return encode(self._simulation.host.submit(request, tagged=False))
+
+    def move_cash(self, body: Json) -> Json:
+        """Let cash come or go, as its owner or the broker's back office does."""
+        host, kind = self._simulation.host, MovementKind(body["kind"])
+        with host.lock:
+            host.broker.move_cash(
+                kind,
+                Decimal(body["amount_usd"]),
+                symbol=body.get("symbol"),
+                text=body.get("text", ""),
+            )
+        return {}
 
     def connections(self, body: Json) -> Json:
         """Unplug the wire, or plug it in again."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol, TypeAlias
 
 from quant_platform_kit.brokers import (
+    AccountKind,
     AccountTerms,
     Fault,
     Faults,
@@ -23,7 +24,14 @@ from quant_platform_kit.brokers import (
     open_market,
 )
 from quant_platform_kit.brokers._book import Book
-from quant_platform_kit.brokers._events import Accepted, Cancelled, Event, Expired, Filled, Refused
+from quant_platform_kit.brokers._events import (
+    Accepted,
+    Cancelled,
+    Event,
+    Expired,
+    Filled,
+    Refused,
+)
 from quant_platform_kit.brokers._matching import enter, execution
 from quant_platform_kit.contracts import (
     BrokerOrder,
@@ -322,6 +330,11 @@ class VenueBroker(SimulatedBroker):
     def changed_at(self, order_id: str) -> datetime | None:
         """Return when an order last filled or ended; None when neither has happened."""
         return self._changed_at.get(order_id)
+
+    @property
+    def kind(self) -> AccountKind:
+        """Whether the account is one of cash or margin."""
+        return self._account_terms.kind
 
     def unsettled_usd(self) -> Decimal:
         """Return the part of the cash that sales brought and that cannot pay yet."""

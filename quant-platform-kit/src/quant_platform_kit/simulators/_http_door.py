@@ -128,6 +128,13 @@ class HttpHandler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (http.server's name)
         """Say nothing: standard output carries the ports alone."""
 
+    def parse_request(self) -> bool:
+        """Take a request; not one that arrives while a connection that was cut is being closed."""
+        if self._gone.is_set():
+            self.close_connection = True
+            return False
+        return super().parse_request()
+
     def do_GET(self) -> None:
         """Answer, or change the protocol where that is asked for."""
         if self._asks_for_websocket():

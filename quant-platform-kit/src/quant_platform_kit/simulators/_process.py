@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
 
 from quant_platform_kit.brokers import AccountTerms, Fault, FaultSwitch, Liquidity
-from quant_platform_kit.contracts import FeeModel, Side, canonical, encode
+from quant_platform_kit.contracts import FeeModel, MovementKind, Side, canonical, encode
 from quant_platform_kit.errors import ContractError, TransientError
 from quant_platform_kit.simulators._faults import WireFault, WireSwitch
 from quant_platform_kit.simulators._host import HostOptions
@@ -91,6 +91,13 @@ class SimulatorControl:
         """Trade in the account without a tag, as its owner does by hand."""
         order = {"symbol": symbol, "side": side, "quantity": quantity, "limit_price_usd": limit}
         return self._call("POST", "/trade", encode(order))
+
+    def move_cash(
+        self, kind: MovementKind, amount_usd: Decimal, *, symbol: str | None = None, text: str = ""
+    ) -> None:
+        """Let cash come or go for a reason outside the market; below zero it goes."""
+        moved = {"kind": kind, "amount_usd": amount_usd, "symbol": symbol, "text": text}
+        self._call("POST", "/cash", encode(moved))
 
     def drop(self) -> None:
         """Cut every connection; clients may come back at once."""

@@ -25,6 +25,7 @@ class Occasion(StrEnum):
     ORDERS = "ask for working orders"
     FIND = "ask for one order"
     EXECUTIONS = "ask for executions"
+    CASH = "ask what moved the cash"
     QUOTES = "ask for quotes"
     BARS = "ask for bars"
     SUBMIT = "hand in an order"
@@ -39,14 +40,16 @@ QUERIES: Final = frozenset(
         Occasion.ORDERS,
         Occasion.FIND,
         Occasion.EXECUTIONS,
+        Occasion.CASH,
         Occasion.QUOTES,
         Occasion.BARS,
     }
 )
-"""Occasions that change nothing."""
+"""Occasions that change nothing; of TWS nobody asks what moved the cash."""
 
 _ORDERS: Final = frozenset({Occasion.SUBMIT, Occasion.CANCEL})
 _ASKED: Final = QUERIES | _ORDERS
+_ASKED_OF_TWS: Final = _ASKED - {Occasion.CASH}
 _PRICES: Final = frozenset({Occasion.QUOTES, Occasion.BARS})
 
 
@@ -115,14 +118,14 @@ WIRES: Final[Mapping[str, Wire]] = MappingProxyType(
                 Occasion.HEAR: "push",
             },
             faults={
-                WireFault.REPLY_LOST_BEFORE_BOOKING: _ASKED,
-                WireFault.REPLY_LOST_AFTER_BOOKING: _ASKED,
-                WireFault.DROP_CONNECTION: _ASKED | _CONNECT,
-                WireFault.NO_ANSWER: _ASKED | _CONNECT,
-                WireFault.SLOW_ANSWER: _ASKED | _CONNECT,
-                WireFault.MALFORMED: _ASKED,
-                WireFault.SERVER_ERROR: _ASKED,
-                WireFault.RATE_LIMIT: _ASKED,
+                WireFault.REPLY_LOST_BEFORE_BOOKING: _ASKED_OF_TWS,
+                WireFault.REPLY_LOST_AFTER_BOOKING: _ASKED_OF_TWS,
+                WireFault.DROP_CONNECTION: _ASKED_OF_TWS | _CONNECT,
+                WireFault.NO_ANSWER: _ASKED_OF_TWS | _CONNECT,
+                WireFault.SLOW_ANSWER: _ASKED_OF_TWS | _CONNECT,
+                WireFault.MALFORMED: _ASKED_OF_TWS,
+                WireFault.SERVER_ERROR: _ASKED_OF_TWS,
+                WireFault.RATE_LIMIT: _ASKED_OF_TWS,
                 WireFault.LOGIN_DENIED: _CONNECT,
                 WireFault.CLIENT_ID_IN_USE: _CONNECT,
                 WireFault.REJECT: _SUBMIT,
@@ -140,8 +143,8 @@ WIRES: Final[Mapping[str, Wire]] = MappingProxyType(
                 WireFault.DUPLICATE_EXECUTION: _only(Occasion.EXECUTIONS),
                 WireFault.TRUNCATED: _only(Occasion.BARS),
                 WireFault.SERVER_TOO_OLD: _CONNECT,
-                WireFault.TORN_FRAMES: _ASKED,
-                WireFault.CONNECTIVITY_LOST: QUERIES,
+                WireFault.TORN_FRAMES: _ASKED_OF_TWS,
+                WireFault.CONNECTIVITY_LOST: _ASKED_OF_TWS - _ORDERS,
                 WireFault.WARNING_ON_ORDER: _SUBMIT,
                 WireFault.WARNING_AFTER_FILL: _SUBMIT,
                 WireFault.INACTIVE: _SUBMIT,
@@ -167,6 +170,7 @@ WIRES: Final[Mapping[str, Wire]] = MappingProxyType(
                 Occasion.ORDERS: "orders",
                 Occasion.FIND: "order",
                 Occasion.EXECUTIONS: "orders",
+                Occasion.CASH: "transactions",
                 Occasion.QUOTES: "quotes",
                 Occasion.BARS: "pricehistory",
                 Occasion.SUBMIT: "place",
@@ -225,6 +229,7 @@ WIRES: Final[Mapping[str, Wire]] = MappingProxyType(
                 Occasion.ORDERS: "orders",
                 Occasion.FIND: "orders",
                 Occasion.EXECUTIONS: "executions",
+                Occasion.CASH: "cash_flow",
                 Occasion.QUOTES: "quote",
                 Occasion.BARS: "candles",
                 Occasion.SUBMIT: "submit",

@@ -26,7 +26,14 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from quant_platform_kit.contracts import OrderStatus, OrderType, Purpose, Side, TimeInForce
+from quant_platform_kit.contracts import (
+    MovementKind,
+    OrderStatus,
+    OrderType,
+    Purpose,
+    Side,
+    TimeInForce,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -212,7 +219,19 @@ cash = Table(
     Column("amount_usd", Exact, nullable=False),
 )
 
-_KINDS = ("buy", "sell", "dividend", "fee", "interest", "transfer", "adoption", "split")
+movements = Table(  # what moved the broker's cash beside trades, each booked once
+    "movements",
+    metadata,
+    Column("movement_id", String, primary_key=True),  # the broker's: a duplicate cannot be booked
+    Column("at", Instant, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("symbol", String),
+    Column("amount_usd", Exact, nullable=False),
+    Column("text", Text, nullable=False),
+    _one_of("kind", MovementKind),
+)
+
+_KINDS = ("buy", "sell", "dividend", "tax", "fee", "interest", "transfer", "adoption", "split")
 
 transactions = Table(
     "transactions",
@@ -230,8 +249,10 @@ transactions = Table(
     Column("fee_usd", Exact, nullable=False),
     Column("realised_usd", Exact, nullable=False),
     Column("fill_id", String, ForeignKey("fills.fill_id")),
+    Column("movement_id", String, ForeignKey("movements.movement_id")),
     Column("note", Text, nullable=False),
     UniqueConstraint("fill_id", "sleeve", name="one_booking_per_fill_and_sleeve"),
+    UniqueConstraint("movement_id", "sleeve", name="one_booking_per_movement_and_sleeve"),
     _one_of("kind", _KINDS),
     _not_negative("fee_usd"),
 )

@@ -143,7 +143,10 @@ class Catalog:
         """
         profile = self.find(name)
         kind = profile.module.Config
-        return profile.configured(kind() if config_path is None else read_config(kind, config_path))
+        if config_path is None:
+            return profile.configured(kind())
+        names = (profile.manifest.profile, *profile.manifest.aliases)
+        return profile.configured(read_config(kind, config_path, names=names))
 
     def _unknown(self, name: str) -> RefuseRun:
         known = (*self.profiles, *self.aliases, *(fault.name for fault in self.broken))

@@ -6,7 +6,7 @@ import json
 import tomllib
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, Final, NoReturn, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
@@ -14,6 +14,8 @@ from quant_platform_kit.contracts import Instrument
 from quant_platform_kit.errors import ContractError, ReasonCode, SettingsError
 
 C = TypeVar("C", bound=BaseModel)
+
+_OWNER: Final = "profile"
 
 
 def _symbol(text: str) -> str:
@@ -37,11 +39,17 @@ Ratio = Annotated[Decimal, Field(ge=0, le=1)]
 """A share of a whole, in [0, 1]; exact, since weights are made of it."""
 
 
-def read_config(kind: type[C], path: Path, setting: str = "STRATEGY_CONFIG_PATH") -> C:
+def read_config(
+    kind: type[C],
+    path: Path,
+    setting: str = "STRATEGY_CONFIG_PATH",
+    names: tuple[str, ...] = (),
+) -> C:
     """Read a profile's configuration, or another file like it, from ``.json`` or ``.toml``.
 
     Types are strict: ``"2"`` or ``true`` is not a number. A key that is left out keeps its
-    default; an unknown one is an error.
+    default; an unknown one is an error. A file may say whose it is with the key ``profile``: the
+    keys of one profile often fit another, and a switch that left the file behind is told then.
 
     Parameters
     ----------
@@ -50,15 +58,21 @@ def read_config(kind: type[C], path: Path, setting: str = "STRATEGY_CONFIG_PATH"
     path : Path
     setting : str
         The setting that leads to the file; messages name it.
+    names : tuple of str
+        What the profile is called, the canonical name first; none where the file is not a
+        profile's.
 
     Raises
     ------
     SettingsError
-        ``CONFIG_INVALID`` when the file is missing, does not parse or does not fit `kind`; the
-        message names the file, each key at fault, what is wrong with it and the allowed keys.
+        ``CONFIG_INVALID`` when the file is missing, does not parse, does not fit `kind` or is
+        another profile's; the message names the file, each key at fault, what is wrong with it
+        and the allowed keys.
     """
     try:
         table = _table(path)
+        if names and _OWNER not in kind.model_fields:
+            _require_own(table.pop(_OWNER, names[0]), names)
         # Through JSON, which is where strict pydantic takes an array for a tuple.
         return kind.model_validate_json(json.dumps(table, default=str), strict=True)
     except ValidationError as error:
@@ -67,7 +81,7 @@ def read_config(kind: type[C], path: Path, setting: str = "STRATEGY_CONFIG_PATH"
         )
         allowed = ", ".join(sorted(kind.model_fields))
         raise _invalid(path, setting, f"{faults}. Allowed keys: {allowed}") from error
-    except _UnreadableError as error:
+    except _UnusableError as error:
         raise _invalid(path, setting, str(error)) from error
 
 
@@ -75,16 +89,23 @@ def _table(path: Path) -> dict[str, object]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise _UnreadableError("there is no such file") from error
+        raise _UnusableError("there is no such file") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise _UnreadableError(f"it cannot be read: {error}") from error
+        raise _UnusableError(f"it cannot be read: {error}") from error
     try:
         table = _parse(path, text)
     except ValueError as error:
-        raise _UnreadableError(f"it does not parse: {error}") from error
+        raise _UnusableError(f"it does not parse: {error}") from error
     if not isinstance(table, dict):
-        raise _UnreadableError("its outermost value is not an object of keys and values")
+        raise _UnusableError("its outermost value is not an object of keys and values")
     return table
+
+
+def _require_own(owner: object, names: tuple[str, ...]) -> None:
+    if owner not in names:
+        raise _UnusableError(
+            f"its key {_OWNER} is {json.dumps(owner, default=str)}, and {names[0]} runs here"
+        )
 
 
 def _parse(path: Path, text: str) -> object:
@@ -94,7 +115,7 @@ def _parse(path: Path, text: str) -> object:
         case ".toml":
             return tomllib.loads(text)
         case _:
-            raise _UnreadableError("its name ends neither in .json nor in .toml")
+            raise _UnusableError("its name ends neither in .json nor in .toml")
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -116,8 +137,8 @@ def _fault(location: tuple[int | str, ...], message: str, value: object) -> str:
     return f"{'.'.join(map(str, location))} = {json.dumps(value, default=str)}: {said}"
 
 
-class _UnreadableError(Exception):
-    """The text of a file is no table; the message says why."""
+class _UnusableError(Exception):
+    """The text of a file is no table, or another profile's; the message says why."""
 
 
 def _invalid(path: Path, setting: str, what: str) -> SettingsError:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Final, Protocol
 
 from quant_platform_kit.brokers import AccountTerms, Broker, Faults, IsolatedBroker
-from quant_platform_kit.contracts import Adjustment, Capabilities
+from quant_platform_kit.contracts import Adjustment, Capabilities, MovementKind
 from quant_platform_kit.market import BarFrame, Clock, xnys
 from quant_platform_kit.simulators import Occasion, SimulatorControl, Wire, WireFault
 from quant_platform_kit.testing._expect import expect
@@ -89,6 +89,15 @@ class WireBench:
         expect(bool(struck.get(fault.value)), f"{fault.value} struck at all")
 
 
+class MoveCash(Protocol):
+    """Lets cash come or go at the far side."""
+
+    def __call__(
+        self, kind: MovementKind, amount_usd: Decimal, *, symbol: str | None = None
+    ) -> None:
+        """Move it now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Logins:
     """Other ways to connect to the broker.
@@ -146,6 +155,8 @@ class BrokerBench:
     logins : Logins, optional
     isolated : callable, optional
         Returns a connection whose adapter runs in a process of its own.
+    move_cash : callable, optional
+        Lets cash come or go at the far side for a reason outside the market.
     agree : callable, optional
         Begins with an account under other terms; called before the first connection.
     """
@@ -167,6 +178,7 @@ class BrokerBench:
     moving: MovingPrice | None = None
     logins: Logins | None = None
     isolated: Callable[[], IsolatedBroker] | None = None
+    move_cash: MoveCash | None = None
     agree: Callable[[AccountTerms], None] | None = None
 
     @property

@@ -158,8 +158,8 @@ def look(broker: Broker, bench: BrokerBench) -> tuple[object, ...]:
 
 
 def questions(broker: Broker, bench: BrokerBench) -> Mapping[Occasion, Question]:
-    """Return every query of the protocol, by its occasion."""
-    return {
+    """Return every query that the broker is said to answer, by its occasion."""
+    asked: dict[Occasion, Question] = {
         Occasion.ACCOUNT: broker.account,
         Occasion.POSITIONS: broker.positions,
         Occasion.ORDERS: broker.open_orders,
@@ -170,6 +170,9 @@ def questions(broker: Broker, bench: BrokerBench) -> Mapping[Occasion, Question]
             broker.daily_bars(bench.symbols, 5, bench.last_session, bench.adjustment)
         ),
     }
+    if bench.capabilities.tells_cash_movements:
+        asked[Occasion.CASH] = lambda: broker.cash_movements(bench.clock.now() - _CARD_SPAN)
+    return asked
 
 
 def hand_in_under(

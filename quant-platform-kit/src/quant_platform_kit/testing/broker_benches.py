@@ -31,7 +31,7 @@ from quant_platform_kit.brokers import (
     Opening,
     SimulatedBroker,
 )
-from quant_platform_kit.contracts import FeeModel, TradingRules
+from quant_platform_kit.contracts import FeeModel, MovementKind, TradingRules
 from quant_platform_kit.errors import ContractError
 from quant_platform_kit.market import SimulatedClock, xnys
 from quant_platform_kit.simulators import (
@@ -204,6 +204,7 @@ def _bench(
             without_dividends=without_dividends if broker == "schwab" else None,
         ),
         isolated=isolated,
+        move_cash=there.control.move_cash,
         agree=agree,
     )
 
@@ -249,6 +250,9 @@ def in_process_bench(
             accounts.append(opened())
         return accounts[-1]
 
+    def move_cash(kind: MovementKind, amount_usd: Decimal, *, symbol: str | None = None) -> None:
+        connect().move_cash(kind, amount_usd, symbol=symbol)
+
     def agree(terms: AccountTerms) -> None:
         agreed.append(terms)
 
@@ -264,5 +268,6 @@ def in_process_bench(
         history=files.history(),
         faults=faults,
         moving=MOVING,
+        move_cash=move_cash,
         agree=agree,
     )

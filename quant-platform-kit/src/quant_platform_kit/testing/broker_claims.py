@@ -164,6 +164,7 @@ def the_proceeds_of_a_sale_are_usable_when_they_have_settled(bench: BrokerBench)
     withheld = account.cash_usd - account.usable_cash_usd
     if wait:
         expect(NOTHING < withheld <= proceeds, f"{withheld} USD of {proceeds} USD are withheld")
+        expect(account.sales_pay_at_once is not True, "the account does not say that sales pay")
         bench.to_next_session()
         account = broker.account()
     expect_same(account.usable_cash_usd, account.cash_usd, "usable cash when all has settled")

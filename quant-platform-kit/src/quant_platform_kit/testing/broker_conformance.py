@@ -20,6 +20,7 @@ from typing import Final
 from quant_platform_kit.errors import PlatformError
 from quant_platform_kit.testing import (
     broker_account,
+    broker_cash,
     broker_claims,
     broker_faults,
     broker_isolation,
@@ -57,6 +58,7 @@ BROKER_CARDS: Final[tuple[BrokerCard, ...]] = dealt(
         broker_wire_answers.DECK,
         broker_wire_connections.DECK,
         broker_isolation.DECK,
+        broker_cash.DECK,
     )
 )
 """What every broker does, in the order in which it is tried."""

@@ -21,6 +21,7 @@ from quant_platform_kit.contracts import (
     Account,
     Adjustment,
     BrokerOrder,
+    CashMovement,
     Environment,
     Fill,
     OrderRequest,
@@ -133,6 +134,14 @@ class PaperBroker:
             f"fills_since({instant:%Y-%m-%dT%H:%M:%SZ})",
             lambda: self.inner.fills_since(instant),
             _counted,
+        )
+
+    def cash_movements(self, since: datetime) -> tuple[CashMovement, ...] | None:
+        """As the inner broker's; written down as a number of movements."""
+        return self._noted(
+            f"cash_movements({since:%Y-%m-%dT%H:%M:%SZ})",
+            lambda: self.inner.cash_movements(since),
+            lambda told: "not told" if told is None else _counted(told),
         )
 
     def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]:

@@ -175,7 +175,9 @@ def open_bench(
     if missing:
         raise ContractError(f"the module lacks {', '.join(missing)}")
     if isinstance(config, Path):
-        config = read_config(module.Config, config)
+        declared = module.manifest(module.Config())
+        names = (declared.profile, *declared.aliases)
+        config = read_config(module.Config, config, names=names)
     elif config is None:
         config = module.Config()
     name = getattr(module, "__name__", type(module).__name__)

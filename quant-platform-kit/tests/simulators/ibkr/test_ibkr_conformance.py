@@ -9,7 +9,7 @@ import pytest
 from quant_platform_kit.testing import BROKER_CARDS, BrokerBench, BrokerCard, OpenBench
 from quant_platform_kit.testing.broker_benches import simulated_benches
 
-APPLICABLE = 147
+APPLICABLE = 148
 
 
 @pytest.fixture(scope="module")

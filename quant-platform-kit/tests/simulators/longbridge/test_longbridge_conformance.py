@@ -13,7 +13,7 @@ from quant_platform_kit.testing.broker_benches import simulated_benches
 if find_spec("longbridge") is None and find_spec("longport") is None:
     pytest.skip("neither SDK of LongBridge is installed", allow_module_level=True)
 
-APPLICABLE = 142 if find_spec("longbridge") else 137  # longport lets nobody end a call
+APPLICABLE = 150 if find_spec("longbridge") else 145  # longport lets nobody end a call
 
 
 @pytest.fixture(scope="module")

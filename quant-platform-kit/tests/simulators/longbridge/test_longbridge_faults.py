@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from threading import Thread
 from time import monotonic, sleep
 from typing import Any
 
@@ -16,6 +18,7 @@ from quant_platform_kit.brokers import SimulatedBroker, open_market
 from quant_platform_kit.brokers._isolated_worker import Opening
 from quant_platform_kit.brokers.isolated import IsolatedBroker
 from quant_platform_kit.brokers.longbridge import LongbridgeBroker, LongbridgeLogin
+from quant_platform_kit.brokers.longbridge._sdk import Lost, Sdk, Unsent
 from quant_platform_kit.contracts import (
     Adjustment,
     BrokerOrder,
@@ -110,15 +113,46 @@ def test_an_order_that_was_never_booked_is_unresolved_and_proved_absent(
     assert shares(broker) == {}
 
 
-def test_an_order_into_an_unplugged_connection_is_unresolved_and_proved_absent(
+def test_an_order_for_which_no_connection_comes_about_was_not_sent_and_can_be_sent_again(
     broker: LongbridgeBroker, control: SimulatorControl
 ) -> None:
     control.unplug()
-    assert broker.submit(an_order()).outcome is SubmitOutcome.UNRESOLVED
-    with pytest.raises(TransientError):
+    with pytest.raises(TransientError):  # and no connection is kept after that
         broker.find_order("ours")
+    answer = broker.submit(an_order())
+    assert answer.outcome is SubmitOutcome.DENIED
+    assert answer.detail.endswith("Nothing was sent.")
     control.plug()
     assert broker.find_order("ours") is None
+    assert broker.submit(an_order()).outcome is SubmitOutcome.ACKED
+    assert shares(broker) == {"AAA": TEN}
+
+
+@pytest.fixture
+def hangs_up() -> Iterator[int]:
+    """Return a port whose every connection is closed once something has come in."""
+
+    class HangUp(BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1)
+
+    with ThreadingTCPServer(("127.0.0.1", 0), HangUp) as server:
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def test_a_request_that_had_a_connection_may_have_left(
+    hangs_up: int, login: Callable[..., LongbridgeLogin]
+) -> None:
+    def ask() -> None:
+        address = replace(login().address, http_url=f"http://127.0.0.1:{hangs_up}")
+        sdk = Sdk("key", "secret", "token", address=address, timeout_secs=5, on_change=list)
+        sdk.trade("today_orders")
+
+    with pytest.raises(Lost) as lost:
+        ask()
+    assert not isinstance(lost.value, Unsent)
 
 
 def test_the_sdk_repeats_what_the_gateway_held_back_and_it_is_booked_once(

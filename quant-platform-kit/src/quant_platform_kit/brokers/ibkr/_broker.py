@@ -33,6 +33,7 @@ from quant_platform_kit.contracts import (
     Account,
     Adjustment,
     BrokerOrder,
+    CashMovement,
     Environment,
     FeeModel,
     Fill,
@@ -174,6 +175,10 @@ class IbkrBroker:
         return tuple(
             sorted((fill for fill in fills if fill.at >= since), key=lambda f: (f.at, f.fill_id))
         )
+
+    def cash_movements(self, since: datetime) -> tuple[CashMovement, ...] | None:  # noqa: ARG002 (the port's)
+        """Return None: TWS tells balances and trades, and nothing of what else moved the cash."""
+        return None
 
     def quotes(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
         """Return the last price of each symbol, with the instant at which it was made."""

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from quant_platform_kit.brokers._access import AccountAccess
+from quant_platform_kit.brokers.longbridge import _cash as cash
 from quant_platform_kit.brokers.longbridge import _rows as rows
 from quant_platform_kit.brokers.longbridge import _stops as stops
 from quant_platform_kit.brokers.longbridge import _token
 from quant_platform_kit.brokers.longbridge._fees import Charges
-from quant_platform_kit.brokers.longbridge._sdk import Address, Lost, Refused
+from quant_platform_kit.brokers.longbridge._sdk import Address, Lost, Refused, Unsent
 from quant_platform_kit.brokers.longbridge._session import (
     ALLOWED_REQUESTS,
     LongbridgeLogin,
@@ -27,6 +28,7 @@ from quant_platform_kit.contracts import (
     Account,
     Adjustment,
     BrokerOrder,
+    CashMovement,
     Environment,
     Fill,
     OrderRequest,
@@ -149,6 +151,13 @@ class LongbridgeBroker:
         with rows.reading("the positions"):
             return rows.positions(channels)
 
+    def cash_movements(self, since: datetime) -> tuple[CashMovement, ...]:
+        """Return dividends, taxes, interest and transfers in dollars at or after `since`."""
+        first = since.replace(microsecond=0)
+        flows = self._session.cash_flow(first)
+        with rows.reading("what moved the cash"):
+            return tuple(moved for moved in cash.movements(flows) if moved.at >= first)
+
     # ── Orders ─────────────────────────────────────────────────────────────────────────
 
     def open_orders(self) -> tuple[BrokerOrder, ...]:
@@ -222,6 +231,10 @@ class LongbridgeBroker:
         except Refused as refused:
             known = SubmitOutcome.REJECTED if refused.proves_no_order else SubmitOutcome.UNRESOLVED
             return Submission(known, detail=f"{refused.message} ({refused.code})")
+        except Unsent as unsent:
+            self._client_ids.discard(order.client_id)
+            detail = f"{self._login.name} cannot be reached ({unsent}). Nothing was sent."
+            return Submission(SubmitOutcome.DENIED, detail=detail)
         except Lost as lost:
             detail = f"{self._login.name} gave no answer to the order ({lost})."
             return Submission(SubmitOutcome.UNRESOLVED, detail=detail)

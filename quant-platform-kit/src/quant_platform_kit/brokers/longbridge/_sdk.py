@@ -27,6 +27,7 @@ from quant_platform_kit.errors import SettingsError
 
 _SDKS: Final = ("longbridge.openapi", "longport.openapi")  # the successor first
 _REPEATED: Final = 403_202  # a request that was seen before: the first one may have been booked
+_NO_CONNECTION: Final = "client error (Connect)"
 _NO_ORDER: Final = (range(401_000, 405_000), range(429_000, 430_000), range(600_000, 700_000))
 
 
@@ -46,6 +47,10 @@ class Refused(Exception):
 
 class Lost(Exception):
     """No answer that can be read: whether the request took effect is unknown."""
+
+
+class Unsent(Lost):
+    """No connection, so that nothing of the request left."""
 
 
 class Late(Lost):
@@ -111,7 +116,7 @@ class Sdk:
         Refused
             When LongBridge answers with a code.
         Lost
-            When there is no answer, or none that can be read.
+            When there is no answer, or none that can be read; `Unsent` where nothing left.
         """
         return self._call(getattr(self._trade, name), *arguments, **named)
 
@@ -158,7 +163,7 @@ class Sdk:
             return call()
         except self.words.OpenApiException as error:
             if error.code is None:
-                raise Lost(str(error.message)) from error
+                raise _without_code(str(error.message)) from error
             raise Refused(int(error.code), str(error.message)) from error
         except (Lost, KeyboardInterrupt, SystemExit):
             raise
@@ -192,6 +197,16 @@ def utc(stamp: datetime) -> datetime:
 def word(member: object) -> str:
     """Return the name of a member of one of the SDK's enumerations."""
     return str(member).rpartition(".")[2]
+
+
+def _without_code(message: str) -> Lost:
+    """Return what an error of the SDK's own says about the request.
+
+    Its text is all that tells them apart. `_NO_CONNECTION` is said of a name that is not resolved,
+    a port that is refused and a handshake that fails. It is true of every attempt: the SDK repeats
+    a request by itself only when LongBridge has answered that there were too many.
+    """
+    return (Unsent if message.rstrip("'").endswith(_NO_CONNECTION) else Lost)(message)
 
 
 def _load() -> ModuleType:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,7 @@ _NEW_YORK: Final = ZoneInfo("America/New_York")
 _MOST_ROWS: Final = 1000  # of an answer about the past; the SDK hides that there are more
 _MOST_CANDLES: Final = 1000
 _AT_ONCE_SECS: Final = 1.0
+_KEPT_CONNECTIONS: Final = 2
 _AGREE_SECS: Final = 0.5  # between two looks at executions that are on their way
 _LOOKS: Final = 4
 _TOKEN_CODES: Final = range(401_000, 402_000)
@@ -270,6 +272,19 @@ class LongbridgeSession:
                 )
             until = min(at(row) for row in page)
 
+    def cash_flow(self, since: datetime) -> list[Any]:
+        """Return everything that moved cash since an instant, a thousand rows at a time."""
+        bounds = since.astimezone(UTC), (self._clock.now() + _DAY).astimezone(UTC)
+        start, end = (each.replace(tzinfo=None) for each in bounds)
+        found: list[Any] = []
+        for page in count(1):
+            named = {"start_at": start, "end_at": end, "page": page, "size": _MOST_ROWS}
+            flows = self.ask("what moved the cash", "cash_flow", **named)
+            found += flows
+            if len(flows) < _MOST_ROWS:
+                break
+        return found
+
     # ── Prices ─────────────────────────────────────────────────────────────────────────
 
     def candles(self, symbol: str, wanted: Sequence[date], count: int, adjust: object) -> list[Any]:
@@ -291,17 +306,19 @@ class LongbridgeSession:
 
 
 def _again_if_cut(ask: Callable[[], _Answer]) -> _Answer:
-    """Ask what changes nothing, once more when a kept connection was cut since its last use.
+    """Ask what changes nothing, and again when a kept connection was cut since its last use.
 
-    Such a connection fails at once; what failed after a while was tried by the SDK itself.
+    Such a connection fails at once; what failed after a while was tried by the SDK itself. Two may
+    be kept, so it is asked three times at the most.
     """
-    began = time.monotonic()
-    try:
-        return ask()
-    except Lost as lost:
-        if isinstance(lost, Late) or time.monotonic() - began > _AT_ONCE_SECS:
-            raise
-        return ask()
+    for _ in range(_KEPT_CONNECTIONS):
+        began = time.monotonic()
+        try:
+            return ask()
+        except Lost as lost:
+            if isinstance(lost, Late) or time.monotonic() - began > _AT_ONCE_SECS:
+                raise
+    return ask()
 
 
 def submitted(row: Any) -> datetime:  # noqa: ANN401 (untyped SDK)

@@ -8,12 +8,13 @@ the orders that were not there before; when two could be it, nothing is guessed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from quant_platform_kit.brokers._access import AccountAccess
 from quant_platform_kit.brokers.schwab._bars import Dividends, Span
+from quant_platform_kit.brokers.schwab._cash import TYPES, lacks_a_symbol, movements, names_of
 from quant_platform_kit.brokers.schwab._desk import OrderDesk
 from quant_platform_kit.brokers.schwab._dividends import DividendFile
 from quant_platform_kit.brokers.schwab._finder import Finder
@@ -27,6 +28,7 @@ from quant_platform_kit.contracts import (
     Account,
     Adjustment,
     BrokerOrder,
+    CashMovement,
     Environment,
     Fill,
     OrderRequest,
@@ -48,6 +50,9 @@ if TYPE_CHECKING:
     from quant_platform_kit.market import BarFrame
 
 _SECRET_SECS: Final = 4.0  # a token may be renewed in the middle of a call, which has a deadline
+_MOST_TRANSACTIONS: Final = 3000
+_CASH_DAYS: Final = timedelta(days=60)
+_AHEAD: Final = timedelta(days=1)
 _RULES: Final = TradingRules()  # whole shares, no commission on US stocks
 
 
@@ -178,6 +183,25 @@ class SchwabBroker:
         with reading("the positions"):
             return positions(shown)
 
+    def cash_movements(self, since: datetime) -> tuple[CashMovement, ...]:
+        """Return dividends, interest, fees and transfers of the last 60 days at most, by time."""
+        now = self._clock.now().astimezone(UTC)
+        first = max(since.astimezone(UTC), now - _CASH_DAYS).replace(microsecond=0)
+        answer = self._session.query(
+            "what moved the cash",
+            lambda client: client.get_transactions(
+                self._hash, start_date=first, end_date=now + _AHEAD, transaction_types=TYPES
+            ),
+        )
+        with reading("what moved the cash"):
+            if len(answer) >= _MOST_TRANSACTIONS:
+                raise BrokerAnswerError(
+                    f"Schwab lists {len(answer)} movements of cash and no more than that; the rest "
+                    "is unknown. Look at the account at Schwab."
+                )
+            names = self._names(first) if lacks_a_symbol(answer) else {}
+            return tuple(moved for moved in movements(answer, names) if moved.at >= first)
+
     # ── Orders ─────────────────────────────────────────────────────────────────────────
 
     def open_orders(self) -> tuple[BrokerOrder, ...]:
@@ -264,6 +288,16 @@ class SchwabBroker:
                 "and tick that account."
             )
         return hashes[self._login.account_id]
+
+    def _names(self, since: datetime) -> Mapping[str, str]:
+        """Return the symbols of what is held or was traded, by their companies' names."""
+        symbols = {held.symbol for held in self.positions()}
+        symbols |= {fill.symbol for fill in self.fills_since(since)}
+        if not symbols:
+            return {}
+        asked = [theirs(symbol) for symbol in sorted(symbols)]
+        answer = self._session.query("names", lambda client: client.get_quotes(asked))
+        return names_of({name: answer[name] for name in asked if name in answer})
 
     def _account_json(self) -> Mapping[str, Any]:
         answer = self._session.query(

@@ -13,7 +13,8 @@ from quant_platform_kit.contracts import Account, Environment, Position, Quote
 from quant_platform_kit.errors import BrokerAnswerError
 
 _CENT: Final = Decimal("0.01")
-_SHARES: Final = frozenset({"EQUITY", "ETF", "COLLECTIVE_INVESTMENT", "MUTUAL_FUND"})
+SHARES: Final = frozenset({"EQUITY", "ETF", "COLLECTIVE_INVESTMENT", "MUTUAL_FUND"})
+"""Kinds of instruments that the platform holds."""
 
 
 def money(shown: Mapping[str, Any], account_id: str, environment: Environment) -> Account:
@@ -31,6 +32,7 @@ def money(shown: Mapping[str, Any], account_id: str, environment: Environment) -
         cash_usd=cash,
         usable_cash_usd=min(cash, _usd(usable)),
         equity_usd=_usd(balances["liquidationValue"]),
+        sales_pay_at_once=lendable,
     )
 
 
@@ -43,7 +45,7 @@ def positions(shown: Mapping[str, Any]) -> tuple[Position, ...]:
             f"Schwab shows no position, and {total} USD of them; nothing is assumed about the "
             "holdings and nothing more was sent. Run again; look at the account if it stays so."
         )
-    owned = [row for row in rows if row["instrument"]["assetType"] in _SHARES]
+    owned = [row for row in rows if row["instrument"]["assetType"] in SHARES]
     return tuple(sorted(map(_position, owned), key=lambda held: held.symbol))
 
 

@@ -21,6 +21,7 @@ from quant_platform_kit.contracts import (
 from quant_platform_kit.errors import ContractError
 from quant_platform_kit.simulators._faults import WireFault
 from quant_platform_kit.simulators._host import Host
+from quant_platform_kit.simulators.longbridge._cash import flows
 from quant_platform_kit.simulators.longbridge._credentials import CHANNEL
 from quant_platform_kit.simulators.longbridge._rows import (
     LIVES,
@@ -42,6 +43,8 @@ HISTORY_LIMIT: Final = 1000
 _ONE_REQUEST: Final = timedelta(minutes=10)  # how long a client's request id is remembered
 _HUNDRED: Final = Decimal(100)
 _PLACEHOLDER: Final = "untagged"
+
+_PAGES: Final = (("page", "1"), ("size", "50"))
 
 _MALFORMED: Final = 600001
 _REFUSED: Final = 602013
@@ -76,6 +79,7 @@ class Trades:
         return {
             ("GET", "/v1/asset/account"): ("account", self.account),
             ("GET", "/v1/asset/stock"): ("positions", self.positions),
+            ("GET", "/v1/asset/cashflow"): ("cash_flow", self.cash_flow),
             ("GET", "/v1/trade/order/today"): ("orders", self.orders_today),
             ("GET", "/v1/trade/order/history"): ("orders_history", self.orders_history),
             ("GET", "/v1/trade/execution/today"): ("executions", self.executions_today),
@@ -131,6 +135,15 @@ class Trades:
             for position in self.host.broker.positions()
         ]
         return {"list": [{"account_channel": CHANNEL, "stock_info": rows}]}
+
+    def cash_flow(self, query: Query, *_: object) -> Row:
+        """Return a page of what moved the cash between two times."""
+        first, last = (_instant(query, name) for name in ("start_time", "end_time"))
+        if first is None or last is None:
+            raise Refusal(_MALFORMED, "start_time and end_time are required")
+        rows = [row for at, row in flows(self.host) if first <= at.replace(microsecond=0) <= last]
+        page, size = (int(query.get(name, [usual])[0]) for name, usual in _PAGES)
+        return {"list": rows[(page - 1) * size : page * size]}
 
     def orders_today(self, query: Query, *_: object) -> Row:
         """Return the orders that were handed in today."""

@@ -11,9 +11,12 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final, TypeAlias
 
+from quant_platform_kit.brokers import AccountKind
+from quant_platform_kit.contracts import Account
 from quant_platform_kit.errors import ContractError, TransientError
 from quant_platform_kit.simulators._faults import WireFault
 from quant_platform_kit.simulators._host import Host
+from quant_platform_kit.simulators.schwab._cash import Cash
 from quant_platform_kit.simulators.schwab._http import Reply, Request, failure, unknown_account
 from quant_platform_kit.simulators.schwab._market import Market
 from quant_platform_kit.simulators.schwab._orders import parse_order
@@ -45,6 +48,7 @@ class Api:
         self.tokens = Tokens()
         self.account_hash = hashlib.sha256(host.account_id.encode()).hexdigest().upper()
         self._trading = Trading(host, self.account_hash)
+        self._cash = Cash(host, self.account_hash)
         self._market = Market(host)
         self._routes: tuple[tuple[str, str, str, Endpoint], ...] = (
             ("POST", "/v1/oauth/token", "token", self._token),
@@ -56,6 +60,12 @@ class Api:
             ("GET", f"{_ORDERS}/({_CHUNK})", "order", self._trading.order),
             ("PUT", f"{_ORDERS}/({_CHUNK})", "replace", self._trading.replace),
             ("DELETE", f"{_ORDERS}/({_CHUNK})", "cancel", self._trading.cancel),
+            (
+                "GET",
+                f"{_ACCOUNTS}/({_CHUNK})/transactions",
+                "transactions",
+                self._cash.transactions,
+            ),
             ("GET", "/trader/v1/userPreference", "preference", self._preference),
             ("GET", "/marketdata/v1/quotes", "quotes", self._market.quotes),
             ("GET", f"/marketdata/v1/({_CHUNK})/quotes", "quotes", self._market.quote),
@@ -105,25 +115,14 @@ class Api:
             positions = broker.positions()
         except TransientError:
             return failure()
-        value = account.equity_usd - account.cash_usd
         shown: dict[str, Any] = {
-            "type": "CASH",
+            "type": broker.kind.upper(),
             "accountNumber": self._host.account_id,
             "roundTrips": 0,
             "isDayTrader": False,
             "isClosingOnlyRestricted": False,
             "pfcbFlag": False,
-            "currentBalances": {
-                "accruedInterest": Decimal(0),
-                "cashBalance": account.cash_usd,
-                "totalCash": account.cash_usd,
-                "cashAvailableForTrading": account.usable_cash_usd,
-                "cashAvailableForWithdrawal": account.usable_cash_usd,
-                "unsettledCash": Decimal(0),
-                "liquidationValue": account.equity_usd,
-                "longMarketValue": value,
-                "shortMarketValue": Decimal(0),
-            },
+            "currentBalances": _balances(account, broker.kind),
         }
         lost = self._host.wire.strike({WireFault.EMPTY_POSITIONS_LOST}, "account") is not None
         if request.argument("fields") == "positions" and positions and not lost:
@@ -152,6 +151,26 @@ class Api:
             "schwabClientFunctionId": "APIAPP",
         }
         return Reply(200, {"accounts": [], "streamerInfo": [streamer], "offers": []})
+
+
+def _balances(account: Account, kind: AccountKind) -> dict[str, Decimal]:
+    """Return the money of an account; which rows there are depends on its kind."""
+    common = {
+        "accruedInterest": Decimal(0),
+        "cashBalance": account.cash_usd,
+        "liquidationValue": account.equity_usd,
+        "longMarketValue": account.equity_usd - account.cash_usd,
+        "shortMarketValue": Decimal(0),
+    }
+    usable = account.usable_cash_usd
+    if kind is AccountKind.MARGIN:  # which lends nothing here
+        return common | {"availableFunds": usable, "buyingPower": usable}
+    return common | {
+        "totalCash": account.cash_usd,
+        "cashAvailableForTrading": usable,
+        "cashAvailableForWithdrawal": usable,
+        "unsettledCash": Decimal(0),
+    }
 
 
 def _theirs(symbol: str) -> str:

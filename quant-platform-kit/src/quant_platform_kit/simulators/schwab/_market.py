@@ -19,6 +19,11 @@ _TICK: Final = Decimal("0.01")
 _ENOUGH_SESSIONS: Final = 10_000
 
 
+def company(symbol: str) -> str:
+    """Return the name of a symbol's company, as quotes spell it."""
+    return f"{symbol} Industries Incorporated"
+
+
 class Market:
     """The market of a host; every method is called under its lock."""
 
@@ -55,6 +60,7 @@ class Market:
             "assetMainType": "EQUITY",
             "symbol": symbol,
             "realtime": True,
+            "reference": {"description": company(symbol)},
             "quote": {
                 "askPrice": price_usd + _TICK,
                 "bidPrice": price_usd - _TICK,

@@ -103,6 +103,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("symbol", name=op.f("locks_pk")),
     )
     op.create_table(
+        "movements",
+        sa.Column("movement_id", sa.String(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("symbol", sa.String(), nullable=True),
+        sa.Column("amount_usd", sa.String(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "kind IN ('dividend', 'interest', 'fee', 'tax', 'transfer', 'other')",
+            name=op.f("movements_kind_known"),
+        ),
+        sa.PrimaryKeyConstraint("movement_id", name=op.f("movements_pk")),
+    )
+    op.create_table(
         "notes",
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("line", sa.Text(), nullable=False),
@@ -282,9 +296,10 @@ def upgrade() -> None:
         sa.Column("fee_usd", sa.String(), nullable=False),
         sa.Column("realised_usd", sa.String(), nullable=False),
         sa.Column("fill_id", sa.String(), nullable=True),
+        sa.Column("movement_id", sa.String(), nullable=True),
         sa.Column("note", sa.Text(), nullable=False),
         sa.CheckConstraint(
-            "kind IN ('buy', 'sell', 'dividend', 'fee', 'interest', 'transfer', 'adoption', 'split')",
+            "kind IN ('buy', 'sell', 'dividend', 'tax', 'fee', 'interest', 'transfer', 'adoption', 'split')",
             name=op.f("transactions_kind_known"),
         ),
         sa.CheckConstraint(
@@ -293,7 +308,11 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["fill_id"], ["fills.fill_id"], name=op.f("transactions_fill_id_fk")
         ),
+        sa.ForeignKeyConstraint(
+            ["movement_id"], ["movements.movement_id"], name=op.f("transactions_movement_id_fk")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("transactions_pk")),
         sa.UniqueConstraint("fill_id", "sleeve", name="one_booking_per_fill_and_sleeve"),
+        sa.UniqueConstraint("movement_id", "sleeve", name="one_booking_per_movement_and_sleeve"),
     )
     op.create_index(op.f("transactions_sleeve_ix"), "transactions", ["sleeve"], unique=False)
