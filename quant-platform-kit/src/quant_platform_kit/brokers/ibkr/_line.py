@@ -18,6 +18,7 @@ _CLOSE_SECS: Final = 2.0
 _CONNECT_STEPS: Final = 4  # socket, greeting, what the library reads first, executions
 _REJOIN_SECS: Final = (0.1, 0.4, 1.0)
 _PASSING: Final = frozenset({100, 162, 165, 320, 366, 420, 504, 10197})
+_UNSENT: Final = "Not connected"  # what both libraries say before they write anything
 _LOST: Final = (
     "TWS has lost its line to Interactive Brokers; nothing more was sent. It reconnects by itself: "
     "run the slot again, and look at TWS if this repeats."
@@ -78,21 +79,37 @@ class Line:
         """
         limit = self._login.query_secs if secs is None else secs
         with self.lock:
-            session = self.connected()
-            if session.inbox.line_lost:
-                raise TransientError(_LOST)
             try:
-                answer = self._loop.run(work(session), limit)
-            except TimeoutError as error:
-                self.close()
-                raise _unreachable(f"did not answer within {limit:g} s") from error
-            except OSError as error:
-                self.close()
-                raise _unreachable(f"broke the connection ({error})") from error
-            except self._library.RequestError as error:
-                words = session.inbox.blotted(error.message)
-                raise _refused(error.code, words) from error
-            return self._checked(session, answer)
+                return self._ask(work, limit)
+            except ConnectionError as error:
+                if str(error) != _UNSENT:
+                    raise _broken(error) from error
+            # TWS had hung up, and the library noticed it only when it was to send: nothing was.
+            try:
+                return self._ask(work, limit)
+            except ConnectionError as error:
+                raise _broken(error) from error
+
+    def _ask(self, work: Callable[[Session], Coroutine[Any, Any, T]], limit: float) -> T:
+        """Do `work` once; a connection that breaks is given up, its error left to the caller."""
+        session = self.connected()
+        if session.inbox.line_lost:
+            raise TransientError(_LOST)
+        try:
+            answer = self._loop.run(work(session), limit)
+        except TimeoutError as error:
+            self.close()
+            raise _unreachable(f"did not answer within {limit:g} s") from error
+        except ConnectionError:
+            self.close()
+            raise
+        except OSError as error:
+            self.close()
+            raise _broken(error) from error
+        except self._library.RequestError as error:
+            words = session.inbox.blotted(error.message)
+            raise _refused(error.code, words) from error
+        return self._checked(session, answer)
 
     def health(self) -> tuple[str, ...]:
         """Return what an operator should look at; empty when all is well."""
@@ -139,6 +156,10 @@ async def _open(library: Any, login: IbkrLogin) -> Session:  # noqa: ANN401 (an 
         await session.close()
         raise
     return session
+
+
+def _broken(error: OSError) -> TransientError:
+    return _unreachable(f"broke the connection ({error})")
 
 
 def _unreachable(what: str) -> TransientError:
