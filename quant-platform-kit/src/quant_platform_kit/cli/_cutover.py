@@ -28,13 +28,17 @@ ServiceOption = Annotated[
     str | None,
     typer.Option("--service", metavar="NAME", help="Needed where the platform has more than one."),
 ]
+GivenOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="What the profile is told; repeat."),
+]
 _Apply = Annotated[bool, typer.Option("--apply", help="Do it; else it is only shown.")]
 _Why = Annotated[str, typer.Option("--why", help="The reason; kept in the record.")]
 _From = Annotated[
     Path | None,
     typer.Option("--from", metavar="FILE", help="What gcloud described, saved as JSON."),
 ]
-_HERE = Path()
+HERE = Path()
 _HASH = 7
 
 
@@ -52,12 +56,12 @@ def deploy(
     *,
     apply: _Apply = False,
     why: _Why = "",
-    root: RootOption = _HERE,
+    root: RootOption = HERE,
 ) -> None:
     """Build a platform's image, move its services and their jobs to it, and wait for each."""
     from quant_platform_kit import release
 
-    layout = _layout(root)
+    layout = release.load_layout(root)
     place = layout.platform(platform)
     found = release.plan_deployment(layout, place)
     typer.echo(f"{platform}: commit {found.commit[:_HASH]}, bundle {found.bundle.id}")
@@ -67,7 +71,7 @@ def deploy(
         typer.echo("then each service's jobs are made as scheduler.yaml says")
         _nothing_done()
         return
-    for record in found.make(why=why, now=_now(), patience=release.Patience()):
+    for record in found.make(why=why, now=moment(), patience=release.Patience()):
         typer.echo(f"{record.service}: serves commit {record.after.commit[:_HASH]}")
         _show_record(layout, record)
     typer.echo(f"next: ./release.sh status --live, then ./release.sh switch {platform}")
@@ -83,24 +87,21 @@ def switch(  # noqa: PLR0913 (its options)
     mode: Annotated[
         str | None, typer.Option("--mode", help="dry_run, paper or live; unchanged if left out.")
     ] = None,
-    given: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="A variable of the profile's; repeat."),
-    ] = None,
+    given: GivenOption = None,
     described: _From = None,
     without_shadow: Annotated[
         str, typer.Option(metavar="REASON", help="Go on though nobody has compared; kept.")
     ] = "",
     apply: _Apply = False,
     why: _Why = "",
-    root: RootOption = _HERE,
+    root: RootOption = HERE,
 ) -> None:
     """Show what a service's switch to a profile sets, keeps and removes, and why; then do it."""
     from quant_platform_kit import release
 
     if apply and described is not None:
         raise typer.BadParameter("--apply asks the service itself; leave --from out")
-    layout = _layout(root)
+    layout = release.load_layout(root)
     name = service_of(layout, platform, service)
     found = release.plan_switch(
         layout, name, profile, mode=mode, given=pairs(given), described=_saved(described)
@@ -113,7 +114,7 @@ def switch(  # noqa: PLR0913 (its options)
         _show_commands([found.change.command])
         _nothing_done()
         return
-    now = _now()
+    now = moment()
     if not found.changes_profile:
         comparison = "not needed: only the mode changes"
     elif without_shadow:
@@ -137,13 +138,13 @@ def verify(
         typer.Option(metavar="FILE", help="Text of its heartbeat; from Cloud Logging if left out."),
     ] = None,
     described: _From = None,
-    root: RootOption = _HERE,
+    root: RootOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
     """Compare a service with its record, the pins and its first heartbeat since."""
     from quant_platform_kit import release
 
-    layout = _layout(root)
+    layout = release.load_layout(root)
     name = service_of(layout, platform, service)
     text = None if heartbeat is None else heartbeat.read_text("utf-8")
     found = release.verify_live(layout, name, heartbeat=text, described=_saved(described))
@@ -163,12 +164,12 @@ def rollback(
     service: ServiceOption = None,
     apply: _Apply = False,
     why: _Why = "",
-    root: RootOption = _HERE,
+    root: RootOption = HERE,
 ) -> None:
     """Take the newest change of a service back, as its record says what was before."""
     from quant_platform_kit import release
 
-    layout = _layout(root)
+    layout = release.load_layout(root)
     place = layout.platform(platform)
     name = service_of(layout, platform, service)
     change = release.plan_rollback(layout, place, name)
@@ -177,7 +178,7 @@ def rollback(
         _show_commands([change.command])
         _nothing_done()
         return
-    record = change.make(why=why, now=_now(), patience=release.Patience())
+    record = change.make(why=why, now=moment(), patience=release.Patience())
     profile = record.after.variables.get("STRATEGY_PROFILE", "no profile")
     typer.echo(f"{name}: commit {record.after.commit[:_HASH]} runs {profile}")
     _show_record(layout, record)
@@ -190,13 +191,13 @@ def history(
     platform: PlatformArgument,
     *,
     service: ServiceOption = None,
-    root: RootOption = _HERE,
+    root: RootOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
     """List what was done to a service, oldest first."""
     from quant_platform_kit import release
 
-    layout = _layout(root)
+    layout = release.load_layout(root)
     name = service_of(layout, platform, service)
     records = release.Records(layout.records, name).all()
     if as_json:
@@ -239,19 +240,14 @@ def pairs(given: list[str] | None) -> dict[str, str]:
     return found
 
 
-def _layout(root: Path) -> Layout:
-    from quant_platform_kit.release import load_layout
-
-    return load_layout(root)
-
-
 def _saved(path: Path | None) -> Service | None:
     from quant_platform_kit.release import read_service
 
     return None if path is None else read_service(path.read_text("utf-8"))
 
 
-def _now() -> datetime:
+def moment() -> datetime:
+    """Return the time, for what is done now."""
     from quant_platform_kit.market import SystemClock
 
     return SystemClock().now()

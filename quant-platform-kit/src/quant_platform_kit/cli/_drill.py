@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from quant_platform_kit.cli._cutover import RootOption
+from quant_platform_kit.cli._cutover import HERE, RootOption
 from quant_platform_kit.cli._exit import ExitCode
 from quant_platform_kit.cli._options import end
-
-_HERE = Path()
 
 
 def register(group: typer.Typer) -> None:
@@ -25,7 +22,7 @@ def drill(
         list[str] | None,
         typer.Option("--platform", metavar="NAME", help="Only this platform; repeat."),
     ] = None,
-    root: RootOption = _HERE,
+    root: RootOption = HERE,
 ) -> None:
     """Release, switch, break and take back a scratch copy; print the seconds of each step."""
     from quant_platform_kit.release import load_layout

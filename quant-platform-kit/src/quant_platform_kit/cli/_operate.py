@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from quant_platform_kit.cli._cutover import RootOption
+from quant_platform_kit.cli._cutover import HERE, RootOption
 
-_HERE = Path()
 _AS_TYPED = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
@@ -24,7 +22,7 @@ def at(
         list[str], typer.Argument(metavar="COMMAND...", help="Of qpk, without --platform.")
     ],
     *,
-    root: RootOption = _HERE,
+    root: RootOption = HERE,
 ) -> None:
     """Run a command of qpk for a service as it is deployed: `at SERVICE halt --why …`.
 

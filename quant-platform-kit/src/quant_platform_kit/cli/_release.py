@@ -9,7 +9,7 @@ import typer
 
 from quant_platform_kit.cli import _cutover, _drill, _operate, _shadow
 from quant_platform_kit.cli._console import console, table
-from quant_platform_kit.cli._cutover import RootOption
+from quant_platform_kit.cli._cutover import HERE, RootOption
 from quant_platform_kit.cli._exit import ExitCode
 from quant_platform_kit.cli._options import JsonOption, answer
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from quant_platform_kit.bundle import Bundle
-    from quant_platform_kit.release import Deployed, Layout, PackageStatus, Released, Status
+    from quant_platform_kit.release import Deployed, PackageStatus, Released, Status
 
 _DASH = "–"
 _HASH = 7
@@ -39,7 +39,6 @@ _Strategies = Annotated[
 _Pipelines = Annotated[
     str | None, typer.Option("--pipelines", metavar="VERSION", help="Of the pipelines.")
 ]
-_HERE = Path()
 
 
 def register(app: typer.Typer) -> None:
@@ -57,13 +56,13 @@ def status(
     live: Annotated[
         bool, typer.Option("--live", help="Ask Cloud Run, too, what each service runs.")
     ] = False,
-    root: RootOption = _HERE,
+    root: RootOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
     """Show each package's version and tag, each platform's pins, and what does not match."""
     from quant_platform_kit import release
 
-    layout = _layout(root)
+    layout = release.load_layout(root)
     found = release.status(layout)
     services = release.deployed(layout) if live else ()
     findings = [*found.findings, *(finding for each in services for finding in each.findings)]
@@ -87,13 +86,13 @@ def plan(
     kit: _Kit = None,
     strategies: _Strategies = None,
     pipelines: _Pipelines = None,
-    root: RootOption = _HERE,
+    root: RootOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
     """List the steps to what is meant, in order, with their commands; nothing is done."""
     from quant_platform_kit import release
 
-    steps = release.plan(_layout(root), _given(kit, strategies, pipelines))
+    steps = release.plan(release.load_layout(root), _given(kit, strategies, pipelines))
     if as_json:
         answer(steps)
         return
@@ -106,14 +105,14 @@ def plan(
 
 
 @group.command()
-def kit(version: _Version, *, reviewed: _Reviewed = None, root: RootOption = _HERE) -> None:
+def kit(version: _Version, *, reviewed: _Reviewed = None, root: RootOption = HERE) -> None:
     """Release a version of the kit: checks, commit, tests on that commit, tag."""
     _release(root, "kit", version, reviewed, {})
 
 
 @group.command()
 def strategies(
-    version: _Version, *, kit: _Kit = None, reviewed: _Reviewed = None, root: RootOption = _HERE
+    version: _Version, *, kit: _Kit = None, reviewed: _Reviewed = None, root: RootOption = HERE
 ) -> None:
     """Release a version of the strategies, on the newest kit or the one that is named."""
     _release(root, "strategies", version, reviewed, _given(kit))
@@ -126,7 +125,7 @@ def pipelines(
     kit: _Kit = None,
     strategies: _Strategies = None,
     reviewed: _Reviewed = None,
-    root: RootOption = _HERE,
+    root: RootOption = HERE,
 ) -> None:
     """Release a version of the snapshot pipelines, on the newest kit and strategies."""
     _release(root, "pipelines", version, reviewed, _given(kit, strategies))
@@ -138,13 +137,13 @@ def pins(
     kit: _Kit = None,
     strategies: _Strategies = None,
     pipelines: _Pipelines = None,
-    root: RootOption = _HERE,
+    root: RootOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
     """Pin every platform to existing tags: the newest, or those that are named."""
     from quant_platform_kit import release
 
-    bundles = release.pin(_layout(root), _given(kit, strategies, pipelines))
+    bundles = release.pin(release.load_layout(root), _given(kit, strategies, pipelines))
     if as_json:
         answer({bundle.platform: bundle.id for bundle in bundles})
         return
@@ -164,12 +163,12 @@ def verify_pins(
         bool,
         typer.Option("--from-remote", help="Fetch from the remote, not the repositories here."),
     ] = False,
-    root: RootOption = _HERE,
+    root: RootOption = HERE,
 ) -> None:
     """Build each platform in a fresh environment from its pins, start it and ask its health."""
     from quant_platform_kit import release
 
-    layout = _layout(root)
+    layout = release.load_layout(root)
     places = [place for place in layout.platforms if platform in (None, place.name)]
     if not places:
         known = ", ".join(place.name for place in layout.platforms)
@@ -179,12 +178,6 @@ def verify_pins(
         typer.echo(
             f"{place.name}: starts from its pins, bundle {done.bundle.id} ({done.seconds:.0f} s)"
         )
-
-
-def _layout(root: Path) -> Layout:
-    from quant_platform_kit.release import load_layout
-
-    return load_layout(root)
 
 
 def _given(
@@ -199,7 +192,9 @@ def _release(
 ) -> None:
     from quant_platform_kit import release
 
-    done: Released = release.release(_layout(root), role, version, reviewed=reviewed, needs=needs)
+    done: Released = release.release(
+        release.load_layout(root), role, version, reviewed=reviewed, needs=needs
+    )
     typer.echo(f"tagged {done.tag} at {done.commit}")
     for name, least in done.needs.items():
         typer.echo(f"on {name} {least}")

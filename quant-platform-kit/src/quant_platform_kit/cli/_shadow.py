@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from quant_platform_kit.cli._console import console, table
 from quant_platform_kit.cli._cutover import (
+    HERE,
+    GivenOption,
     PlatformArgument,
     RootOption,
     ServiceOption,
+    moment,
     pairs,
     service_of,
 )
@@ -20,8 +22,6 @@ from quant_platform_kit.cli._options import JsonOption, answer
 
 if TYPE_CHECKING:
     from quant_platform_kit.release import Comparison, Side
-
-_HERE = Path()
 
 
 def register(group: typer.Typer) -> None:
@@ -36,10 +36,7 @@ def shadow(
     profile: Annotated[
         str | None, typer.Option("--profile", metavar="NAME", help="What it would run.")
     ] = None,
-    given: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="What it would be told; repeat."),
-    ] = None,
+    given: GivenOption = None,
     removed: Annotated[
         list[str] | None,
         typer.Option("--remove", metavar="NAME", help="What it would not be told; repeat."),
@@ -47,7 +44,7 @@ def shadow(
     commit: Annotated[
         str, typer.Option(metavar="COMMIT", help="Whose pins it would run; else the deployed ones.")
     ] = "",
-    root: RootOption = _HERE,
+    root: RootOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
     """Run what is live and what would be in dry run, and show how targets and orders differ.
@@ -55,13 +52,12 @@ def shadow(
     `switch` asks for it. Needs the rights to read what the service reads; sends no order.
     """
     from quant_platform_kit import release
-    from quant_platform_kit.market import SystemClock
 
     layout = release.load_layout(root)
     found = release.shadow(
         layout,
         service_of(layout, platform, service),
-        now=SystemClock().now(),
+        now=moment(),
         profile=profile,
         sets=pairs(given),
         removes=tuple(removed or ()),

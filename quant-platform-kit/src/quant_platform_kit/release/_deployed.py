@@ -45,16 +45,29 @@ def deployed(layout: Layout) -> tuple[Deployed, ...]:
     return tuple(_look(place, name) for place in layout.platforms for name in place.services)
 
 
-def require_deployed(place: PlatformPlace, name: str, service: Service | None) -> Service:
-    """Return a service, once it serves what is pinned here.
+def existing(place: PlatformPlace, name: str, described: Service | None = None) -> Service:
+    """Return what a service is, from a saved description or as gcloud says.
 
     Raises
     ------
     ReleaseRefused
-        ``DEPLOY_MISMATCH``.
+        ``DEPLOY_MISMATCH`` when there is none; ``RELEASE_TOOL`` when gcloud does not answer.
     """
+    service = describe(place, name) if described is None else described
     if service is None:
-        raise not_deployed(name)
+        raise _mismatch(name, "it is not deployed yet")
+    return service
+
+
+def require_deployed(place: PlatformPlace, name: str, described: Service | None = None) -> Service:
+    """Return what a service is, once it serves what is pinned here.
+
+    Raises
+    ------
+    ReleaseRefused
+        As `existing`; ``DEPLOY_MISMATCH``, too, when it serves something else.
+    """
+    service = existing(place, name, described)
     for finding in against_pins(place, service):
         raise _mismatch(name, finding.text)
     return service
@@ -63,11 +76,6 @@ def require_deployed(place: PlatformPlace, name: str, service: Service | None) -
 def against_pins(place: PlatformPlace, service: Service) -> tuple[Finding, ...]:
     """Return how a service differs from what is pinned here."""
     return tuple(_differences(place, service, bundle_at(place, service.commit)))
-
-
-def not_deployed(name: str) -> ReleaseRefused:
-    """Return the error for a service that does not exist."""
-    return _mismatch(name, "it is not deployed yet")
 
 
 def _mismatch(name: str, why: str) -> ReleaseRefused:

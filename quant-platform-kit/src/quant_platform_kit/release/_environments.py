@@ -85,6 +85,18 @@ class Environment:
                 code=ReasonCode.RELEASE_TOOL,
             ) from error
 
+    def profile(self, name: str) -> Mapping[str, Any] | None:
+        """Return a profile by its name or an alias; None when no package offers it.
+
+        Raises
+        ------
+        ReleaseRefused
+            As `profiles`.
+        """
+        known = self.profiles()
+        aliased = (each for each in known.values() if name in each["aliases"])
+        return known.get(name) or next(aliased, None)
+
     def _kept_profiles(self) -> Path:
         """Return where the answer is kept: it follows from the code and the rollout list alone."""
         lists = (self.files / ROLLOUT).read_bytes()

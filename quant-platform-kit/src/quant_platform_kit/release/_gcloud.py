@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import CompletedProcess
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -90,8 +91,7 @@ def describe(place: PlatformPlace, name: str) -> Service | None:
     ReleaseRefused
         ``RELEASE_TOOL`` when gcloud cannot say, for example for want of a permission.
     """
-    command = ("gcloud", "run", "services", "describe", name, *_where(place), "--format=json")
-    done = call(command, cwd=place.path, passing=(0, _FAILED))
+    done = _asked(place, ("run", "services", "describe", name, "--format=json"))
     if done.returncode == 0:
         return read_service(done.stdout)
     if _UNKNOWN_SERVICE in done.stderr:
@@ -199,7 +199,7 @@ def has_job(place: PlatformPlace, name: str) -> bool:
         ``RELEASE_TOOL`` when gcloud cannot say.
     """
     words = ("scheduler", "jobs", "describe", name, f"--location={place.region}", "--format=json")
-    done = call(_command(place, words, here=False).words, cwd=place.path, passing=(0, _FAILED))
+    done = _asked(place, words, here=False)
     if done.returncode != 0 and _UNKNOWN_JOB not in done.stderr:
         raise _silent(f"whether there is a job {name}", last_words(done))
     return done.returncode == 0
@@ -220,13 +220,20 @@ def newest_heartbeat(place: PlatformPlace, service: Service) -> str | None:
         f'AND resource.labels.revision_name="{service.revision}" AND jsonPayload.logger="{_LOGGER}"'
     )
     words = ("logging", "read", wanted, "--limit=1", "--freshness=7d", "--format=json")
-    done = call(_command(place, words, here=False).words, cwd=place.path, passing=(0, _FAILED))
+    done = _asked(place, words, here=False)
     if done.returncode != 0:
         raise _silent(f"the heartbeats of {service.name}", last_words(done))
     try:
         return next((str(each["jsonPayload"]["message"]) for each in json.loads(done.stdout)), None)
     except (ValueError, KeyError, TypeError) as error:
         raise _silent(f"the heartbeats of {service.name}", f"cannot be read: {error!r}") from error
+
+
+def _asked(
+    place: PlatformPlace, words: tuple[str, ...], *, here: bool = True
+) -> CompletedProcess[str]:
+    """Ask what changes nothing; a failure is an answer, too, for the caller to read."""
+    return call(_command(place, words, here=here).words, cwd=place.path, passing=(0, _FAILED))
 
 
 def _command(

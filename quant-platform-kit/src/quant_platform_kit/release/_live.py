@@ -11,9 +11,9 @@ from quant_platform_kit.errors import PlatformError
 from quant_platform_kit.inputs import SnapshotSource, read_manifest
 from quant_platform_kit.notify import Block, read_block
 from quant_platform_kit.release._change import state_of
-from quant_platform_kit.release._deployed import against_pins, not_deployed
+from quant_platform_kit.release._deployed import against_pins, existing
 from quant_platform_kit.release._environments import bundle_at, environment
-from quant_platform_kit.release._gcloud import Service, describe, newest_heartbeat
+from quant_platform_kit.release._gcloud import Service, newest_heartbeat
 from quant_platform_kit.release._layout import Layout, PlatformPlace
 from quant_platform_kit.release._records import Ending, Record, Records, State
 from quant_platform_kit.release._status import Finding, Weight
@@ -73,9 +73,7 @@ def verify_live(
         known; ``RELEASE_TOOL`` when gcloud does not answer.
     """
     place = layout.service(name)
-    found = describe(place, name) if described is None else described
-    if found is None:
-        raise not_deployed(name)
+    found = existing(place, name, described)
     text = newest_heartbeat(place, found) if heartbeat is None else heartbeat
     block = None if text is None else read_block(text)
     records = Records(layout.records, name)
@@ -100,8 +98,8 @@ def _profile(layout: Layout, place: PlatformPlace, commit: str, state: State) ->
     """Return what the code of a commit says of the profile; nothing where the code is not known."""
     if bundle_at(place, commit) is None:
         return {}
-    profiles = environment(layout, place, commit).profiles()
-    return dict(profiles.get(state.variables.get(PROFILE, ""), {}))
+    built = environment(layout, place, commit)
+    return built.profile(state.variables.get(PROFILE, "")) or {}
 
 
 def _expected(

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from quant_platform_kit.errors import ReasonCode, ReleaseRefused
-from quant_platform_kit.release._deployed import not_deployed
+from quant_platform_kit.release._deployed import existing
 from quant_platform_kit.release._environments import environment
-from quant_platform_kit.release._gcloud import Service, describe
+from quant_platform_kit.release._gcloud import Service
 from quant_platform_kit.release._layout import Layout
 from quant_platform_kit.release._pins import BUNDLE
 from quant_platform_kit.release._trial import Setting
@@ -51,9 +51,7 @@ def operate(layout: Layout, name: str, words: tuple[str, ...], tell: Callable[[s
         not answer.
     """
     place = layout.service(name)
-    service = describe(place, name)
-    if service is None:
-        raise not_deployed(name)
+    service = existing(place, name)
     told = Setting(name, service.environment, service.secrets).told(place.cloud.project)
     _require_reach(service, told)
     if not service.is_ready:

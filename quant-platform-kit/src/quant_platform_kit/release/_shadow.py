@@ -18,12 +18,12 @@ from quant_platform_kit.contracts import decode, digest, encode
 from quant_platform_kit.errors import ContractError, ReasonCode, ReleaseRefused
 from quant_platform_kit.market import SLOTS, SlotWindow, window, xnys
 from quant_platform_kit.release._cache import cache_folder
-from quant_platform_kit.release._deployed import not_deployed
+from quant_platform_kit.release._deployed import existing
 from quant_platform_kit.release._environments import Environment, environment
-from quant_platform_kit.release._gcloud import Service, describe
+from quant_platform_kit.release._gcloud import Service
 from quant_platform_kit.release._layout import Layout
 from quant_platform_kit.release._trial import NOT_STARTED, Setting, Side, try_out
-from quant_platform_kit.release._variables import MODE, PROFILE, Fate, Wish, fates, of_profile
+from quant_platform_kit.release._variables import MODE, PROFILE, Wish, applied, fates, of_profile
 
 _CLOSED: Final = frozenset({ReasonCode.MARKET_CLOSED.value, ReasonCode.OUTSIDE_WINDOW.value})
 _DONE: Final = frozenset({"TRADED", "NO_ACTION"})
@@ -144,9 +144,7 @@ def shadow(
         environment cannot be built.
     """
     place = layout.service(name)
-    service = describe(place, name)
-    if service is None:
-        raise not_deployed(name)
+    service = existing(place, name)
     _require_quiet(service, now)
     deployed = environment(layout, place, service.commit)
     built = environment(layout, place, commit) if commit else deployed
@@ -246,24 +244,19 @@ def _wanted(
     facts = _profile(built, profile or of_it.get(PROFILE) or present.get(PROFILE, ""))
     given = {key: value for key, value in of_it.items() if key != PROFILE}
     lines = fates(layout, place, present, Wish(facts, present.get(MODE, "dry_run"), given))
-    gone = {line.name for line in lines if line.fate is Fate.REMOVE}
-    kept = {key: value for key, value in present.items() if key not in gone}
-    written = {line.name: line.value for line in lines if line.fate is Fate.SET}
     others = {key: value for key, value in sets.items() if key not in of_it}
-    return kept | written | others
+    return applied(present, lines) | others
 
 
 def _profile(built: Environment, name: str) -> Mapping[str, object]:
-    known = built.profiles()
-    for each in known.values():
-        if name == each["profile"] or name in each["aliases"]:
-            found: Mapping[str, object] = each
-            return found
-    raise ReleaseRefused(
-        f"No package of bundle {built.bundle.id} offers a profile {name!r}; there are "
-        f"{', '.join(sorted(known))}. Nothing was compared.",
-        code=ReasonCode.SWITCH_PROFILE,
-    )
+    found = built.profile(name)
+    if found is None:
+        raise ReleaseRefused(
+            f"No package of bundle {built.bundle.id} offers a profile {name!r}; there are "
+            f"{', '.join(sorted(built.profiles()))}. Nothing was compared.",
+            code=ReasonCode.SWITCH_PROFILE,
+        )
+    return found
 
 
 def _apart(live: Side, candidate: Side) -> Iterator[str]:

@@ -18,7 +18,7 @@ from quant_platform_kit.release._change import Change, state_of
 from quant_platform_kit.release._definitions import definition_of, plain_variables
 from quant_platform_kit.release._deployed import require_deployed
 from quant_platform_kit.release._environments import Environment, environment
-from quant_platform_kit.release._gcloud import Service, describe, update
+from quant_platform_kit.release._gcloud import Service, update
 from quant_platform_kit.release._layout import Layout
 from quant_platform_kit.release._records import Kind, State
 from quant_platform_kit.release._shadow import Comparison, require_shadow
@@ -29,9 +29,12 @@ from quant_platform_kit.release._variables import (
     Fate,
     Line,
     Wish,
+    applied,
     fates,
     of_profile,
     refused,
+    removes_of,
+    sets_of,
 )
 
 _MODES: Final = ("dry_run", "paper", "live")
@@ -117,18 +120,15 @@ def plan_switch(
         is needed is missing, or one does not fit.
     """
     place = layout.service(name)
-    found = describe(place, name) if described is None else described
-    service = require_deployed(place, name, found)
+    service = require_deployed(place, name, described)
     built = environment(layout, place, service.commit)
     _require_region(built, service)
     wished_mode = mode or service.environment.get(MODE, _MODES[0])
     facts = _profile(built, profile or service.environment.get(PROFILE, ""), wished_mode)
     wish = Wish(facts, wished_mode, given or {})
     lines = fates(layout, place, service.environment, wish)
-    sets = {line.name: line.value for line in lines if line.fate is Fate.SET}
-    removes = tuple(line.name for line in lines if line.fate is Fate.REMOVE)
-    kept = {key: value for key, value in service.environment.items() if key not in removes}
-    variables = kept | sets
+    sets, removes = sets_of(lines), removes_of(lines)
+    variables = applied(service.environment, lines)
     now = state_of(place, service)
     after = State(now.commit, now.image, now.bundle, of_profile(place, variables))
     command = update(place, name, sets=sets, removes=removes)
@@ -138,12 +138,12 @@ def plan_switch(
 
 def _profile(built: Environment, name: str, mode: str) -> Mapping[str, Any]:
     """Return a profile of the deployed code, once it may run on the platform in the mode."""
-    known = built.profiles()
-    canonical = {alias: each["profile"] for each in known.values() for alias in each["aliases"]}
-    profile: Mapping[str, Any] | None = known.get(canonical.get(name, name))
+    profile = built.profile(name)
     place, bundle = built.place, built.bundle
     if profile is None:
-        near = get_close_matches(name, [*known, *canonical], n=1)
+        known = built.profiles()
+        spellings = [*known, *(alias for each in known.values() for alias in each["aliases"])]
+        near = get_close_matches(name, spellings, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise _not_there(f"no package of bundle {bundle.id} offers a profile {name!r}.{hint}")
     standing = profile["platforms"][place.name]

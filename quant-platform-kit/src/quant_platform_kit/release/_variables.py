@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -109,6 +109,22 @@ def fates(
     lines = [_line(name, value, why, present) for name, (value, why) in wanted.items()]
     lines += [_other(place, name, wish) for name in present if name not in wanted]
     return tuple(sorted(lines, key=lambda line: line.fate is Fate.KEEP))
+
+
+def sets_of(lines: Iterable[Line]) -> dict[str, str]:
+    """Return the variables that are set."""
+    return {line.name: line.value for line in lines if line.fate is Fate.SET}
+
+
+def removes_of(lines: Iterable[Line]) -> tuple[str, ...]:
+    """Return the names of the variables that are removed."""
+    return tuple(line.name for line in lines if line.fate is Fate.REMOVE)
+
+
+def applied(present: Mapping[str, str], lines: Sequence[Line]) -> dict[str, str]:
+    """Return every variable of a service after its `lines`."""
+    gone = removes_of(lines)
+    return {name: value for name, value in present.items() if name not in gone} | sets_of(lines)
 
 
 def refused(why: str) -> ReleaseRefused:

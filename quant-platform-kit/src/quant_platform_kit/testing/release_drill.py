@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from quant_platform_kit.release import Layout, PlatformPlace, Version, environment, status
-from quant_platform_kit.testing._drill_copy import Copy, make_copy
+from quant_platform_kit.testing._drill_copy import Copy, git, make_copy
 from quant_platform_kit.testing._drill_market import DrillMarket
 from quant_platform_kit.testing.gcloud import Cloud
 
@@ -99,10 +99,8 @@ class Drill:
         """Announce a version of a package, release it, and push its tag."""
         self.copy.announce(role, version)
         package = self.copy.layout.package(role)
-        head = subprocess.check_output(
-            ("/usr/bin/env", "git", "rev-parse", "HEAD"), cwd=package.repository, text=True
-        )
-        said = self.release(role, str(version), "--reviewed", head.strip())
+        head = git(package.repository, "rev-parse", "HEAD")
+        said = self.release(role, str(version), "--reviewed", head)
         (push,) = (line for line in said.splitlines() if line.startswith("next: "))
         subprocess.run(push.removeprefix("next: ").split(), check=True, capture_output=True)  # noqa: S603 (git)
 

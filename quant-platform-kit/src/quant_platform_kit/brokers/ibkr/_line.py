@@ -81,13 +81,13 @@ class Line:
         with self.lock:
             try:
                 return self._ask(work, limit)
-            except ConnectionError as error:
+            except OSError as error:
                 if str(error) != _UNSENT:
                     raise _broken(error) from error
             # TWS had hung up, and the library noticed it only when it was to send: nothing was.
             try:
                 return self._ask(work, limit)
-            except ConnectionError as error:
+            except OSError as error:
                 raise _broken(error) from error
 
     def _ask(self, work: Callable[[Session], Coroutine[Any, Any, T]], limit: float) -> T:
@@ -100,12 +100,9 @@ class Line:
         except TimeoutError as error:
             self.close()
             raise _unreachable(f"did not answer within {limit:g} s") from error
-        except ConnectionError:
+        except OSError:
             self.close()
             raise
-        except OSError as error:
-            self.close()
-            raise _broken(error) from error
         except self._library.RequestError as error:
             words = session.inbox.blotted(error.message)
             raise _refused(error.code, words) from error
