@@ -60,8 +60,8 @@ def operator(who: str | None) -> str:
 
 
 def answer(value: object) -> None:
-    """Print canonical JSON."""
-    print(canonical(value))  # noqa: T201 (a command talks)
+    """Print canonical JSON, at once: a command may go on, and a program reads it meanwhile."""
+    print(canonical(value), flush=True)  # noqa: T201 (a command talks)
 
 
 def end(code: ExitCode, message: str) -> NoReturn:
