@@ -119,11 +119,9 @@ RUN_AGAIN = "What to do: Reconnect the broker and run the slot again: it looks u
         ),
         pytest.param(
             *("submit", 3, Outcome.FAILED),
-            [
-                "Orders of this slot so far: 2 filled · 2 ",
-                RUN_AGAIN,
-                "are from before these orders",
-            ],
+            # Of the order that met the dead line it depends on the moment whether the SDK had
+            # written it to the old connection (its end is unknown) or was refused a new one.
+            ["Orders of this slot so far: 2 filled · ", RUN_AGAIN, "are from before these orders"],
             ["本时段订单的现状：成交 2 笔 · ", "处理办法：恢复与券商的连接后", "为下单之前的数据"],
             id="in the middle",
         ),
