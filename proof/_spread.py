@@ -70,20 +70,27 @@ def spread(
                 yield answer
                 show(_progress(what, done, len(pieces), time.monotonic() - started))
     finally:
-        for process in processes if lines else ():  # else each ends by itself
-            process.terminate()
+        if done < len(pieces):  # else each ends by itself
+            for process in processes:
+                process.terminate()
+        for line in lines:  # one whose SIGTERM was lost, in a destructor say, finds nobody to serve
+            line.close()
         for process in processes:
             process.join()
         show("")
 
 
 def end_politely() -> None:
-    """Let SIGTERM end this process as Ctrl-C does: what must be put away is put away."""
+    """Let SIGTERM and Ctrl-C end this process so that what must be put away is put away.
 
-    def leave(_number: int, _frame: object) -> NoReturn:
-        raise SystemExit(128 + signal.SIGTERM)
+    A shell lets what it runs in the background ignore the latter; this sets it again.
+    """
+
+    def leave(number: int, _frame: object) -> NoReturn:
+        raise SystemExit(128 + number)
 
     signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGINT, leave)
 
 
 def be_quiet() -> None:
@@ -136,7 +143,10 @@ def _serve(line: Connection, work: Callable[[Any], Any]) -> None:
             answer = ("done", work(piece))
         except Exception as error:  # noqa: BLE001 (raised again in the parent)
             answer = ("raised", error)
-        line.send(answer)
+        try:
+            line.send(answer)
+        except OSError:
+            return
 
 
 def _follow_parent() -> None:
