@@ -188,6 +188,12 @@ def test_what_the_broker_refuses_to_open_says_why(connect: Connect) -> None:
         connect("is refused").account()
 
 
+def test_an_order_to_a_broker_that_cannot_be_opened_was_not_sent(connect: Connect) -> None:
+    answer = connect("is refused").submit(ten_shares("one"))
+    assert answer.outcome is SubmitOutcome.DENIED
+    assert "nothing was sent. the token is too old" in answer.detail
+
+
 def test_an_interrupt_at_the_terminal_is_for_the_service(connect: Connect) -> None:
     mine = signal.getsignal(signal.SIGINT)
     broker = connect()

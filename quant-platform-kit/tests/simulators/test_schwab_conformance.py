@@ -8,6 +8,7 @@ import pytest
 
 from quant_platform_kit.testing import BROKER_CARDS, BrokerBench, BrokerCard, OpenBench
 from quant_platform_kit.testing.broker_benches import simulated_benches
+from quant_platform_kit.testing.broker_mangling import findings
 
 pytest.importorskip("quant_platform_kit.brokers.schwab")
 
@@ -34,3 +35,7 @@ def test_the_schwab_adapter_conforms(card: BrokerCard, bench: BrokerBench) -> No
 
 def test_as_many_cards_as_ever_apply_to_schwab(bench: BrokerBench) -> None:
     assert sum(not card.lacking(bench) for card in BROKER_CARDS) == APPLICABLE
+
+
+def test_the_schwab_adapter_believes_no_damaged_answer(bench: BrokerBench) -> None:
+    assert findings(bench, range(12)) == []

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +24,9 @@ from quant_platform_kit.contracts import (
 )
 from quant_platform_kit.errors import BrokerAnswerError, TransientError
 from quant_platform_kit.simulators import SimulatorControl, WireFault, WireSwitch
+from quant_platform_kit.simulators._mangling import Answer, mangled_answer
 
-pytest.importorskip("quant_platform_kit.brokers.schwab")
+TagFile = pytest.importorskip("quant_platform_kit.brokers.schwab").TagFile
 
 Connect = Callable[..., Any]
 TEN = Decimal(10)
@@ -62,6 +66,83 @@ def shares(broker: Broker) -> dict[str, Decimal]:
 def broker(connect_schwab: Connect) -> Broker:
     connected: Broker = connect_schwab()
     return connected
+
+
+# ── Answers in another form ────────────────────────────────────────────────────────────
+
+
+def says(answer: Answer) -> int:
+    """Return a seed that puts this in the place of any answer."""
+    some = Answer(200, b"{}")
+    return next(s for s in count() if mangled_answer(some, s) == answer)
+
+
+NULL, BLANK, NOT_ZIPPED = (
+    says(Answer(200, b"null")),
+    says(Answer(200, b'""')),
+    says(Answer(200, b"{}", {"Content-Encoding": "gzip"})),
+)
+
+
+def damage(control: SimulatorControl, operation: str, seed: int) -> None:
+    control.set_faults(WireSwitch(WireFault.MALFORMED, operation, seed=seed))
+
+
+@pytest.mark.parametrize("seed", [NULL, BLANK])
+def test_an_order_that_is_answered_with_nothing_is_not_absent(
+    seed: int, broker: Broker, schwab_control: SimulatorControl
+) -> None:
+    broker.submit(resting())
+    damage(schwab_control, "order", seed)
+    with pytest.raises(BrokerAnswerError, match="cannot be read"):
+        broker.find_order("ours")
+
+
+def test_a_list_of_orders_in_another_form_proves_nothing_absent(
+    broker: Broker, schwab_control: SimulatorControl
+) -> None:
+    submit_under(broker, schwab_control, WireFault.REPLY_LOST_AFTER_BOOKING)
+    damage(schwab_control, "orders", BLANK)
+    with pytest.raises(BrokerAnswerError, match="a str where a list belongs"):
+        broker.find_order("ours")
+    schwab_control.clear()
+    assert found(broker).status is OrderStatus.FILLED
+
+
+def test_a_refusal_that_cannot_be_unpacked_is_unresolved_and_proved_absent(
+    broker: Broker, schwab_control: SimulatorControl
+) -> None:
+    schwab_control.set_faults(
+        WireSwitch(WireFault.REJECT, "place"),
+        WireSwitch(WireFault.MALFORMED, "place", seed=NOT_ZIPPED),
+    )
+    assert broker.submit(an_order()).outcome is SubmitOutcome.UNRESOLVED
+    schwab_control.clear()
+    assert broker.find_order("ours") is None
+
+
+@pytest.mark.parametrize("seed", [NULL, BLANK, NOT_ZIPPED])
+def test_an_order_is_not_sent_when_what_works_cannot_be_read(
+    seed: int, broker: Broker, schwab_control: SimulatorControl
+) -> None:
+    damage(schwab_control, "orders", seed)
+    answer = broker.submit(an_order())
+    assert (answer.outcome, "not sent" in answer.detail) == (SubmitOutcome.DENIED, True)
+    assert schwab_control.book()["orders"] == []
+
+
+def test_an_id_that_is_another_order_s_is_put_right(
+    broker: Broker, schwab_control: SimulatorControl, tmp_path: Path
+) -> None:
+    stop = broker.submit(resting("stop", "BBB")).broker_order_id
+    broker.submit(an_order())
+    tags = TagFile(tmp_path / "tags.jsonl")
+    tags.note(replace(tags.orders()["ours"], order_id=stop))  # as if that had been the answer
+    assert [order.client_id for order in broker.open_orders()] == ["stop"]
+    assert (found(broker).symbol, found(broker).status) == ("AAA", OrderStatus.FILLED)
+    assert found(broker, "stop").broker_order_id == stop
+    fills = broker.fills_since(schwab_control.now().replace(hour=0))
+    assert [(fill.client_id, fill.symbol) for fill in fills] == [("ours", "AAA")]
 
 
 # ── Orders whose answer is lost ────────────────────────────────────────────────────────

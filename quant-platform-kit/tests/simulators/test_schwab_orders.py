@@ -34,6 +34,9 @@ from quant_platform_kit.simulators import SimulatorControl, WireFault
 
 pytest.importorskip("quant_platform_kit.brokers.schwab")
 
+from httpx import Response
+from schwab.client import Client
+
 from quant_platform_kit.brokers.schwab._bars import Span
 from quant_platform_kit.brokers.schwab._finder import Finder
 from quant_platform_kit.brokers.schwab._orders import (
@@ -44,6 +47,7 @@ from quant_platform_kit.brokers.schwab._orders import (
     specification,
 )
 from quant_platform_kit.brokers.schwab._rows import money, positions
+from quant_platform_kit.brokers.schwab._session import ServerClock
 from quant_platform_kit.brokers.schwab._tags import Fate, InMemoryTags, SentOrder, TagFile
 
 Connect = Callable[..., Any]
@@ -96,12 +100,6 @@ def executed(*quantities: str, status: str = "FILLED") -> Json:
     ("order", "status", "filled"),
     [
         (shown(), OrderStatus.SUBMITTED, "0"),
-        (shown(status="PENDING_ACTIVATION"), OrderStatus.SUBMITTED, "0"),
-        (shown(status="SOMETHING_NEW"), OrderStatus.SUBMITTED, "0"),
-        (shown(status="UNKNOWN"), OrderStatus.UNRESOLVED, "0"),
-        (shown(status="REJECTED"), OrderStatus.REJECTED, "0"),
-        (shown(status="REPLACED"), OrderStatus.CANCELLED, "0"),
-        (shown(status="EXPIRED"), OrderStatus.EXPIRED, "0"),
         (executed("4", "6"), OrderStatus.FILLED, "10"),
         (executed("4", status="WORKING"), OrderStatus.PARTIAL, "4"),
         (executed("4"), OrderStatus.PARTIAL, "4"),  # the rest is not listed yet
@@ -114,6 +112,44 @@ def test_an_order_has_ended_when_its_executions_agree(
     read = broker_order(order, "ours")
     assert (read.status, str(read.filled_quantity)) == (status, filled)
     assert (read.symbol, str(read.quantity), read.client_id) == ("BRK.B", "10", "ours")
+
+
+STATUSES = {
+    "AWAITING_PARENT_ORDER": OrderStatus.SUBMITTED,
+    "AWAITING_CONDITION": OrderStatus.SUBMITTED,
+    "AWAITING_STOP_CONDITION": OrderStatus.SUBMITTED,
+    "AWAITING_MANUAL_REVIEW": OrderStatus.SUBMITTED,
+    "AWAITING_UR_OUT": OrderStatus.SUBMITTED,
+    "AWAITING_RELEASE_TIME": OrderStatus.SUBMITTED,
+    "ACCEPTED": OrderStatus.SUBMITTED,
+    "NEW": OrderStatus.SUBMITTED,
+    "PENDING_ACKNOWLEDGEMENT": OrderStatus.SUBMITTED,
+    "PENDING_ACTIVATION": OrderStatus.SUBMITTED,
+    "PENDING_CANCEL": OrderStatus.SUBMITTED,
+    "PENDING_RECALL": OrderStatus.SUBMITTED,
+    "PENDING_REPLACE": OrderStatus.SUBMITTED,
+    "QUEUED": OrderStatus.SUBMITTED,
+    "WORKING": OrderStatus.SUBMITTED,
+    "FILLED": OrderStatus.SUBMITTED,  # so it says; without an execution it has not ended
+    "CANCELED": OrderStatus.CANCELLED,
+    "REPLACED": OrderStatus.CANCELLED,
+    "EXPIRED": OrderStatus.EXPIRED,
+    "REJECTED": OrderStatus.REJECTED,
+    "UNKNOWN": OrderStatus.UNRESOLVED,
+}
+
+
+def test_every_status_that_the_sdk_knows_has_a_meaning() -> None:
+    assert set(STATUSES) == {status.value for status in Client.Order.Status}
+    for name, status in STATUSES.items():
+        filled = Decimal(10 if name == "FILLED" else 0)
+        assert broker_order(shown(status=name, filledQuantity=filled), None).status is status, name
+
+
+def test_a_status_that_nobody_knows_is_no_end_of_an_order() -> None:
+    for name in ("DONE_FOR_DAY", "", None):
+        status = broker_order(shown(status=name), None).status
+        assert status is OrderStatus.UNRESOLVED, name
 
 
 def test_executions_are_told_apart_by_their_ids() -> None:
@@ -142,9 +178,21 @@ def test_an_order_that_cannot_be_read_is_an_error(order: Json) -> None:
 
 
 def test_orders_inside_of_others_are_listed_and_spreads_are_not() -> None:
-    spread = shown(orderId=3, orderLegCollection=shown()["orderLegCollection"] * 2)
+    (leg,) = shown()["orderLegCollection"]
+    option = leg | {"orderLegType": "OPTION"}
+    spread = shown(orderId=3, orderLegCollection=[option, option])
+    covered = shown(orderId=6, orderLegCollection=[leg, option])
     parent = shown(orderId=4, childOrderStrategies=[shown(orderId=5)])
-    assert [order["orderId"] for order in single_orders([shown(), spread, parent])] == [2, 4, 5]
+    listed = single_orders([shown(), spread, covered, parent])
+    assert [order["orderId"] for order in listed] == [2, 4, 5]
+
+
+@pytest.mark.parametrize("legs", [(), ("EQUITY", "EQUITY"), ("SWAP",), (None,)])
+def test_an_order_that_may_be_ours_is_never_left_out(legs: tuple[str | None, ...]) -> None:
+    (leg,) = shown()["orderLegCollection"]
+    order = shown(orderLegCollection=[leg | {"orderLegType": kind} for kind in legs])
+    with pytest.raises(ValueError, match="an order for"):
+        list(single_orders([order]))
 
 
 @pytest.mark.parametrize(
@@ -321,7 +369,7 @@ def test_only_settled_cash_is_usable_and_never_what_is_lent(
     assert str(account.equity_usd) == "900.13"
 
 
-def holding(symbol: str, kind: str = "EQUITY", short: int = 0) -> Json:
+def holding(symbol: str, kind: str | None = "EQUITY", short: int = 0) -> Json:
     return {
         "instrument": {"symbol": symbol, "assetType": kind},
         "longQuantity": Decimal("3.0"),
@@ -335,6 +383,19 @@ def test_shares_and_funds_are_positions_and_options_are_not() -> None:
     account = {"positions": rows, "currentBalances": {"longMarketValue": Decimal(9)}}
     three, cost = Decimal(3), Decimal("12.345")
     assert positions(account) == (Position("BRK.B", three, cost), Position("SPY", three, cost))
+
+
+@pytest.mark.parametrize("odd", ["TOKENIZED_EQUITY", "", None])
+def test_a_holding_of_a_kind_that_nobody_knows_is_an_error(odd: str | None) -> None:
+    account = {"positions": [holding("SPY", odd)], "currentBalances": {"longMarketValue": 9}}
+    with pytest.raises(ValueError, match="of the kind"):
+        positions(account)
+
+
+def test_a_symbol_that_stands_twice_is_an_error() -> None:
+    account = {"positions": [holding("SPY")] * 2, "currentBalances": {"longMarketValue": 9}}
+    with pytest.raises(ValueError, match="twice"):
+        positions(account)
 
 
 def test_a_short_position_is_an_error() -> None:
@@ -415,6 +476,25 @@ def test_bars_in_another_form_are_an_error() -> None:
 
 
 # ── Clocks ─────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("date", "ahead"),
+    [
+        ("Tue, 31 Mar 2020 19:30:03 GMT", timedelta(0)),  # which is on its way as well
+        ("Tue, 31 Mar 2020 19:40:00 GMT", timedelta(minutes=10)),
+        ("Tue, 31 Mar 2020 19:40:00 -0000", timedelta(0)),  # in no time zone
+        ("Thu, 01 Jan 1970 00:00:00 GMT", timedelta(0)),
+        ("Mon, 31 Mar 2036 19:40:00 GMT", timedelta(0)),
+        ("yesterday", timedelta(0)),
+    ],
+)
+def test_schwab_s_clock_is_read_off_its_answers_where_it_can_be_one(
+    date: str, ahead: timedelta
+) -> None:
+    clock = ServerClock(SimulatedClock(AT), timedelta(hours=12))
+    clock.note(Response(200, headers={"Date": date}))
+    assert clock.now() == AT + ahead
 
 
 def test_without_a_clock_the_broker_s_own_counts(

@@ -122,6 +122,23 @@ def test_without_a_new_token_orders_are_denied_and_questions_say_what_to_do(
     assert broker.positions() == ()
 
 
+def test_a_damaged_answer_to_a_renewal_never_costs_the_login(
+    connect_schwab: Connect, schwab_control: SimulatorControl, token_path: Path
+) -> None:
+    store(token_path, left_secs=60)
+    login = token_path.read_text()
+    for seed in range(16):
+        token_path.write_text(login)
+        schwab_control.set_faults(WireSwitch(WireFault.MALFORMED, "token", seed=seed))
+        with suppress(TransientError):
+            connect_schwab()
+        kept = json.loads(token_path.read_text())["token"]
+        assert kept["refresh_token"] == json.loads(login)["token"]["refresh_token"], seed
+        assert isinstance(kept["access_token"], str), seed
+    schwab_control.clear()
+    connect_schwab()
+
+
 def test_a_token_that_cannot_be_stored_is_used_and_told_of(
     connect_schwab: Connect,
     schwab_control: SimulatorControl,

@@ -149,7 +149,7 @@ def test_qpk_simulates_an_account_on_other_terms(fresh: HostOptions, actions: Pa
         ("--half-spread", "2", "Liquidity.half_spread_ratio = 2"),
         ("--participation", "0", "Liquidity.participation_ratio = 0"),
         ("--settlement", "2", "settlement"),
-        ("--fee-minimum", "-1", "FeeModel.minimum_usd"),
+        ("--fee-minimum", "-1", "--fee-minimum"),
     ],
 )
 def test_qpk_refuses_an_option_out_of_range(option: str, value: str, words: str) -> None:

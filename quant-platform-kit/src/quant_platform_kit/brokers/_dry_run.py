@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from quant_platform_kit.brokers._book import Book, money, replay
 from quant_platform_kit.brokers._events import Cancelled, Event, Opened, Refused
-from quant_platform_kit.brokers._matching import Terms, enter
+from quant_platform_kit.brokers._matching import enter
 from quant_platform_kit.brokers._port import Broker
+from quant_platform_kit.brokers._terms import Terms
 from quant_platform_kit.contracts import (
     Account,
     Adjustment,
@@ -85,6 +86,10 @@ class DryRunBroker:
             return told
         paid = self._paid_by_sales_usd(self._real)
         return (*told, _UNTOLD.format(paid)) if paid > 0 else told
+
+    def release(self) -> None:
+        """As the inner broker's."""
+        self._inner.release()
 
     # ── Queries ────────────────────────────────────────────────────────────────────────
 

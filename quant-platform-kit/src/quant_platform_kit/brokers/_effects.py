@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from quant_platform_kit.brokers._actions import CorporateAction, Dividend, StockSplit
 from quant_platform_kit.brokers._book import Book, money
 from quant_platform_kit.brokers._events import Cancelled, Paid, Split
+from quant_platform_kit.brokers._terms import Terms
 from quant_platform_kit.errors import BrokerAnswerError
-
-if TYPE_CHECKING:
-    from quant_platform_kit.brokers._matching import Terms
 
 _SHARE: Final = Decimal(1)
 

@@ -43,6 +43,12 @@ class Broker(Protocol):
     def health(self) -> tuple[str, ...]:
         """Return what the operator has to look at soon, a sentence each; empty when all is well."""
 
+    def release(self) -> None:
+        """Give back what the broker lets one program have at a time; the next call takes it again.
+
+        Asked when a run has ended: an operator's command is another program. Never raises.
+        """
+
     def account(self) -> Account:
         """Return the account's money."""
 

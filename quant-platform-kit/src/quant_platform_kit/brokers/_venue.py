@@ -13,7 +13,7 @@ from quant_platform_kit.brokers._actions import CorporateAction
 from quant_platform_kit.brokers._events import Priced
 from quant_platform_kit.brokers._liquidity import Liquidity
 from quant_platform_kit.brokers._market_data import MarketData
-from quant_platform_kit.brokers._matching import Terms
+from quant_platform_kit.brokers._terms import Terms
 from quant_platform_kit.contracts import TradingRules
 from quant_platform_kit.market import ExchangeCalendar
 

@@ -135,6 +135,14 @@ class IsolatedBroker:
         again, self._restarts_told = self.restarts - self._restarts_told, self.restarts
         return (*told, _REPLACED.format(again)) if again else told
 
+    def release(self) -> None:
+        """As the adapter's; a process that does not do it is ended, which does it, too."""
+        with self._lock:
+            if self._child is not None and self._child.is_alive:
+                secs = self._deadlines.query_secs
+                with suppress(PlatformError):
+                    _result(self._exchange(self._child, ("release", ()), "release", secs))
+
     def account(self) -> Account:
         """As the adapter's."""
         return self._query("account")
@@ -176,7 +184,7 @@ class IsolatedBroker:
         with self._lock:
             try:
                 child = self._connected()
-            except TransientError as error:
+            except PlatformError as error:
                 detail = f"The broker could not be reached; nothing was sent. {error.message}"
                 return Submission(SubmitOutcome.DENIED, detail=detail)
             try:

@@ -21,7 +21,8 @@ from quant_platform_kit.brokers._events import Cancelled, Event, Moved, Opened, 
 from quant_platform_kit.brokers._faults import SUBMIT_FAULTS, Fault, Faults, FaultSwitch
 from quant_platform_kit.brokers._liquidity import Liquidity
 from quant_platform_kit.brokers._market_data import MarketData
-from quant_platform_kit.brokers._matching import Terms, enter, next_due
+from quant_platform_kit.brokers._matching import enter, next_due
+from quant_platform_kit.brokers._terms import Terms
 from quant_platform_kit.brokers._venue import SessionVenue
 from quant_platform_kit.contracts import (
     Account,
@@ -158,6 +159,9 @@ class SimulatedBroker:
     def health(self) -> tuple[str, ...]:
         """Return nothing: there is nothing a human could do for it."""
         return ()
+
+    def release(self) -> None:
+        """Do nothing: the book is this program's."""
 
     # ── Queries ────────────────────────────────────────────────────────────────────────
 

@@ -25,7 +25,7 @@ class WireFault(StrEnum):
     - DROP_CONNECTION: every connection is cut instead of an answer, nothing takes effect.
     - NO_ANSWER: it takes effect, no answer is ever given, the connection stays.
     - SLOW_ANSWER: the answer takes the switch's seconds.
-    - MALFORMED: the answer cannot be parsed.
+    - MALFORMED: the answer cannot be parsed, or is damaged as the switch's seed draws it.
     - SERVER_ERROR: the broker has a defect and says so; nothing takes effect.
     - RATE_LIMIT: too many requests; nothing takes effect.
     - RATE_LIMIT_AT_GATEWAY: the same, said in front of the broker and not in its own words.
@@ -123,6 +123,8 @@ class WireSwitch:
         Only the n-th occasion, counted from 1; every one when None.
     seconds : float
         Length of `WireFault.SLOW_ANSWER`, of a lost line and of a late message, in real time.
+    seed : int, optional
+        Draws the damage of `WireFault.MALFORMED`; half of the answer is missing when None.
     """
 
     fault: WireFault
@@ -130,6 +132,7 @@ class WireSwitch:
     symbol: str | None = None
     nth: int | None = None
     seconds: float = 1.0
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a switch that could never strike."""

@@ -6,12 +6,14 @@ import socket
 import struct
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, Final
 
 from quant_platform_kit.simulators._faults import WireFault, WireSwitch
+from quant_platform_kit.simulators._mangling import Answer, mangled_answer
 from quant_platform_kit.simulators._websocket import WebSocket, accept_key
 
 LOOPBACK: Final = "127.0.0.1"
@@ -163,6 +165,19 @@ class HttpHandler(BaseHTTPRequestHandler):
             self._gone.wait(late.seconds)
         elif late is not None and late.fault is WireFault.NO_ANSWER:
             self._gone.wait()
+
+    def _send(self, answer: Answer, fault: WireSwitch | None) -> None:
+        """Send an answer, or what a fault leaves of it."""
+        if fault is not None and fault.fault is WireFault.MALFORMED:
+            half = replace(answer, body=answer.body[: len(answer.body) // 2])
+            answer = half if fault.seed is None else mangled_answer(answer, fault.seed)
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        if answer.status != HTTPStatus.NO_CONTENT:
+            self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
 
     def _cut(self) -> None:
         self.close_connection = True

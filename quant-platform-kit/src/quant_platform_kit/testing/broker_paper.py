@@ -108,6 +108,10 @@ class PaperBroker:
         """As the inner broker's."""
         return self._noted("health", self.inner.health)
 
+    def release(self) -> None:
+        """As the inner broker's."""
+        self.inner.release()
+
     def account(self) -> Account:
         """As the inner broker's; its amounts are nobody's business and not written down."""
         return self._noted("account", self.inner.account, lambda _: "an account")

@@ -34,8 +34,8 @@ def positions_that_are_lost_are_missed(bench: BrokerBench) -> None:
     Do: ask for the positions.
     Expect: an error, and the position when the broker is well.
     """
+    buy(bench.connect(), bench.symbols[0])
     broker = bench.hasty()
-    buy(broker, bench.symbols[0])
     bench.wires.fault(WireFault.EMPTY_POSITIONS_LOST, Occasion.POSITIONS)
     expect_error(broker.positions, "positions that are lost")
     bench.wires.clear()

@@ -91,7 +91,7 @@ def a_rest_that_the_broker_cancels_leaves_its_part(bench: BrokerBench) -> None:
     expect_ack(hand_in_under(bench, broker, WireFault.PARTIAL_THEN_CANCEL))
     order = found(broker)
     expect_same(order.status, OrderStatus.CANCELLED, "the order's status")
-    expect_same((order.filled_quantity, order.quantity), (Decimal(5), TEN), "filled, and asked for")
+    expect_same(order.filled_quantity, Decimal(5), "the shares that filled")
     expect_same(holdings(broker), {bench.symbols[0]: Decimal(5)}, "holdings")
 
 

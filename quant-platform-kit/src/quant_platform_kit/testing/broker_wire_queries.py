@@ -36,12 +36,11 @@ def _every_question_fails_and_comes_back(
     bench: BrokerBench, broker: Broker, fault: WireFault
 ) -> None:
     """Ask each question under a fault, and again without it."""
-    wire = bench.wires
-    buy(broker, bench.symbols[0])
-    let_rest(broker, bench.symbols[1])
-    asked = questions(broker, bench)
-    usual = {occasion: ask() for occasion, ask in asked.items()}
-    for occasion, ask in asked.items():
+    wire, calm = bench.wires, bench.connect()
+    buy(calm, bench.symbols[0])
+    let_rest(calm, bench.symbols[1])
+    usual = {occasion: ask() for occasion, ask in questions(calm, bench).items()}
+    for occasion, ask in questions(broker, bench).items():
         if not wire.can(fault, occasion):
             continue
         wire.fault(fault, occasion)
@@ -139,7 +138,7 @@ def a_late_answer_is_not_taken_for_the_next_one(bench: BrokerBench) -> None:
     bench.wires.fault(WireFault.SLOW_ANSWER, Occasion.POSITIONS, nth=1, seconds=_TOO_LATE_SECS)
     expect_error(broker.positions, "positions that come too late")
     bench.wires.clear()
-    buy(broker, bench.symbols[0])
+    buy(bench.connect(), bench.symbols[0])
     expect_same(holdings(broker), {bench.symbols[0]: TEN}, "holdings")
 
 

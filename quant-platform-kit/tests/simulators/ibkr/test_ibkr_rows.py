@@ -12,12 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quant_platform_kit.brokers.ibkr._orders import WireOrder, latest, to_fill, to_order
 from quant_platform_kit.brokers.ibkr._rows import (
-    WireOrder,
     duration,
-    latest,
     to_decimal,
-    to_order,
     to_positions,
     to_price,
     to_quote,
@@ -78,6 +76,12 @@ def test_no_price_is_none(nothing: float | None) -> None:
     assert to_price(nothing) is None
 
 
+@pytest.mark.parametrize("unset", [1.7976931348623157e308, float("nan"), "inf", "-1e15", "", "?"])
+def test_what_the_library_says_for_none_is_no_amount(unset: float | str) -> None:
+    with pytest.raises((ValueError, ArithmeticError)):
+        to_decimal(unset)
+
+
 def test_only_us_stocks_have_a_symbol() -> None:
     assert to_symbol(stock("BRK B")) == "BRK.B"
     assert to_wire_symbol("BRK.B") == "BRK B"
@@ -113,6 +117,15 @@ def test_a_corrected_execution_replaces_the_first() -> None:
     assert [row.execution.execId for row in latest(rows)] == ["0a.1b.01.02", "0a.2b.01.01"]
 
 
+def test_a_commission_that_is_not_in_dollars_is_no_fee_in_dollars() -> None:
+    sold = SDK.Execution(execId="0a.1b.01.01", permId=7, side="SLD", shares=1.0, price=10.0)
+    sold.time = NOON
+    for currency, commission in (("EUR", 1.0), ("", 1.0), ("USD", 1.7976931348623157e308)):
+        cost = SDK.CommissionReport(commission=commission, currency=currency)
+        with pytest.raises(ValueError, match=r"a commission in|no amount"):
+            to_fill(SimpleNamespace(execution=sold, commissionReport=cost), "IBM")
+
+
 def test_a_quote_needs_its_instant_and_no_crossed_market() -> None:
     ticker = SimpleNamespace(last=10.0, bid=10.2, ask=10.1)
     assert to_quote("IBM", ticker, None) is None
@@ -142,9 +155,6 @@ def test_a_length_of_time_is_written_in_days_or_years(sessions: int, words: str)
         ("Cancelled", 4, 0, "", OrderStatus.SUBMITTED),
         ("Cancelled", 0, 0, "Rejected by System", OrderStatus.REJECTED),
         ("Cancelled", 0, 0, "Expired", OrderStatus.EXPIRED),
-        ("Inactive", 0, 0, "", OrderStatus.SUBMITTED),
-        ("PendingCancel", 0, 0, "", OrderStatus.SUBMITTED),
-        ("ValidationError", 0, 0, "", OrderStatus.SUBMITTED),
     ],
 )
 def test_an_order_has_ended_when_its_executions_say_so_too(
@@ -152,6 +162,52 @@ def test_an_order_has_ended_when_its_executions_say_so_too(
 ) -> None:
     wire = replace(A_WORKING_ORDER, status=status, filled=Decimal(filled), detail=detail)
     assert to_order(wire, Decimal(executed), DAY).status is expected
+
+
+STATUSES = {
+    "ApiPending": OrderStatus.SUBMITTED,
+    "PendingSubmit": OrderStatus.SUBMITTED,
+    "PreSubmitted": OrderStatus.SUBMITTED,
+    "Submitted": OrderStatus.SUBMITTED,
+    "PendingCancel": OrderStatus.SUBMITTED,
+    "Inactive": OrderStatus.SUBMITTED,
+    "Filled": OrderStatus.SUBMITTED,  # so it says; without an execution it has not ended
+    "Cancelled": OrderStatus.CANCELLED,
+    "ApiCancelled": OrderStatus.CANCELLED,
+    "ApiUpdate": OrderStatus.UNRESOLVED,  # the library's own words, never the broker's
+    "ValidationError": OrderStatus.UNRESOLVED,
+}
+
+
+def test_every_status_that_the_library_knows_has_a_meaning() -> None:
+    known = {name for name, value in vars(SDK.OrderStatus).items() if name == value}
+    assert known <= set(STATUSES)
+    for name, status in STATUSES.items():
+        assert to_order(replace(A_WORKING_ORDER, status=name), Decimal(0), DAY).status is status
+
+
+def test_a_status_that_nobody_knows_is_no_end_of_an_order() -> None:
+    for name in ("DoneForDay", ""):
+        order = to_order(replace(A_WORKING_ORDER, status=name), Decimal(0), DAY)
+        assert order.status is OrderStatus.UNRESOLVED
+
+
+@pytest.mark.parametrize(
+    ("status", "size", "filled", "expected"),
+    [
+        ("Filled", 0, 10, OrderStatus.FILLED),
+        ("Cancelled", 0, 4, OrderStatus.CANCELLED),
+        ("Cancelled", 4, 6, OrderStatus.CANCELLED),  # if the size were what was left
+        ("Cancelled", 10, 0, OrderStatus.CANCELLED),
+        ("Inactive", 10, 0, OrderStatus.CANCELLED),
+    ],
+)
+def test_a_completed_order_has_ended_though_its_size_is_not_told(
+    status: str, size: int, filled: int, expected: OrderStatus
+) -> None:
+    listed = replace(A_WORKING_ORDER, status=status, quantity=Decimal(size), filled=Decimal(filled))
+    order = to_order(listed.ended, Decimal(filled), DAY)
+    assert (order.status, order.filled_quantity) == (expected, Decimal(filled))
 
 
 def test_an_order_of_many_days_has_executions_that_are_not_shown_any_more() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from quant_platform_kit.testing import BROKER_CARDS, BrokerBench, BrokerCard, OpenBench
 from quant_platform_kit.testing.broker_benches import simulated_benches
+from quant_platform_kit.testing.broker_mangling import findings
 
 if find_spec("longbridge") is None and find_spec("longport") is None:
     pytest.skip("neither SDK of LongBridge is installed", allow_module_level=True)
@@ -36,3 +37,9 @@ def test_the_longbridge_adapter_conforms(card: BrokerCard, bench: BrokerBench) -
 
 def test_as_many_cards_as_ever_apply_to_longbridge(bench: BrokerBench) -> None:
     assert sum(not card.lacking(bench) for card in BROKER_CARDS) == APPLICABLE
+
+
+def test_the_longbridge_adapter_believes_no_damaged_answer(bench: BrokerBench) -> None:
+    if not bench.wires.ends_calls:
+        pytest.skip("calls of this SDK are ended from outside")
+    assert findings(bench, range(8)) == []

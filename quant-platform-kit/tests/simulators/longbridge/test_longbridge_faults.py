@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Thread
@@ -36,6 +38,7 @@ from quant_platform_kit.errors import (
 )
 from quant_platform_kit.market import SimulatedClock, xnys
 from quant_platform_kit.simulators import HostOptions, SimulatorControl, WireFault, WireSwitch
+from quant_platform_kit.simulators._mangling import Answer, mangled_answer
 
 Connect = Callable[..., LongbridgeBroker]
 TEN = Decimal(10)
@@ -70,6 +73,29 @@ def shares(broker: LongbridgeBroker | IsolatedBroker) -> dict[str, Decimal]:
 
 def fills(broker: LongbridgeBroker, control: SimulatorControl) -> tuple[Fill, ...]:
     return broker.fills_since(control.now() - timedelta(hours=1))
+
+
+def says(answer: Answer) -> int:
+    """Return a seed that puts this in the place of the answer to a submission."""
+    data = {"code": 0, "message": "success", "data": {"order_id": "sim-000001"}}
+    usual = Answer(200, json.dumps(data).encode())
+    return next(s for s in count() if mangled_answer(usual, s) == answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(302, b"", {"Location": "/login"}),
+        Answer(200, b'{"code": 0, "message": "success", "data": {"order_id": ""}}'),
+    ],
+)
+def test_an_order_that_is_booked_under_a_strange_answer_is_unresolved_and_found(
+    answer: Answer, broker: LongbridgeBroker, control: SimulatorControl
+) -> None:
+    control.set_faults(WireSwitch(WireFault.MALFORMED, "submit", seed=says(answer)))
+    assert broker.submit(an_order()).outcome is SubmitOutcome.UNRESOLVED
+    control.clear()
+    assert found(broker).status is OrderStatus.FILLED
 
 
 def eventually(holds: Callable[[], bool]) -> None:

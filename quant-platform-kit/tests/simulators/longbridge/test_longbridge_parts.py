@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import pytest
@@ -121,16 +122,65 @@ def an_order(*, status: str = "New", side: str = "Buy", filled: int = 0) -> Simp
 def test_an_order_has_ended_only_when_its_numbers_agree(
     status: str, filled: int, expected: OrderStatus
 ) -> None:
-    seen = order(an_order(status=status, filled=filled))
+    seen = order(an_order(status=status, filled=filled), NOW)
     assert seen.status is expected
     assert seen.client_id is None
     assert seen.submitted_at == datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
 
 
+STATUSES = {
+    "NotReported": OrderStatus.SUBMITTED,
+    "ReplacedNotReported": OrderStatus.SUBMITTED,
+    "ProtectedNotReported": OrderStatus.SUBMITTED,
+    "VarietiesNotReported": OrderStatus.SUBMITTED,
+    "DelayedNotReported": OrderStatus.SUBMITTED,
+    "WaitToNew": OrderStatus.SUBMITTED,
+    "New": OrderStatus.SUBMITTED,
+    "WaitToReplace": OrderStatus.SUBMITTED,
+    "PendingReplace": OrderStatus.SUBMITTED,
+    "Replaced": OrderStatus.SUBMITTED,
+    "PartialFilled": OrderStatus.SUBMITTED,
+    "WaitToCancel": OrderStatus.SUBMITTED,
+    "PendingCancel": OrderStatus.SUBMITTED,
+    "Filled": OrderStatus.SUBMITTED,  # so it says, and no share was executed
+    "PartialWithdrawal": OrderStatus.CANCELLED,
+    "Canceled": OrderStatus.CANCELLED,
+    "Expired": OrderStatus.EXPIRED,
+    "Rejected": OrderStatus.REJECTED,
+}
+
+
+def test_every_status_that_the_sdk_knows_has_a_meaning() -> None:
+    sdk = "longbridge" if find_spec("longbridge") else "longport"
+    words = vars(pytest.importorskip(f"{sdk}.openapi").OrderStatus)
+    assert {name for name in words if name[0].isupper()} - {"Unknown"} <= set(STATUSES)
+    for name, status in STATUSES.items():
+        assert order(an_order(status=name), NOW).status is status
+
+
+@pytest.mark.parametrize(
+    ("kind", "hours", "expected"),
+    [
+        ("MIT", 1, OrderStatus.UNRESOLVED),
+        ("LIT", 23, OrderStatus.UNRESOLVED),
+        ("TSMPCT", 23, OrderStatus.UNRESOLVED),
+        ("MIT", 24, OrderStatus.EXPIRED),
+        ("LO", 1, OrderStatus.EXPIRED),
+    ],
+)
+def test_a_stop_that_is_shown_as_expired_may_work_again_for_a_day(
+    kind: str, hours: int, expected: OrderStatus
+) -> None:
+    stop = an_order(status="Expired")
+    stop.order_type = Word(kind)
+    stop.updated_at = (NOW - timedelta(hours=hours)).replace(tzinfo=None)
+    assert order(stop, NOW).status is expected
+
+
 @pytest.mark.parametrize("row", [an_order(status="Unknown"), an_order(side="Unknown")])
 def test_an_order_that_cannot_be_understood_is_not_guessed_at(row: SimpleNamespace) -> None:
     with pytest.raises(BrokerAnswerError, match="Unknown"):
-        order(row)
+        order(row, NOW)
 
 
 # ── Token ──────────────────────────────────────────────────────────────────────────────
@@ -249,23 +299,59 @@ def test_the_channel_says_what_the_account_is(channel: str, expected: Environmen
     assert environment([SimpleNamespace(account_channel=channel)]) is expected
 
 
-def holding(symbol: str, quantity: str, cost: str = "10") -> SimpleNamespace:
-    return SimpleNamespace(symbol=symbol, quantity=Decimal(quantity), cost_price=Decimal(cost))
+def holding(
+    symbol: str, quantity: str, cost: str = "10", *, can_be_sold: str = "0"
+) -> SimpleNamespace:
+    return SimpleNamespace(
+        symbol=symbol,
+        quantity=Decimal(quantity),
+        available_quantity=Decimal(can_be_sold),
+        cost_price=Decimal(cost),
+    )
 
 
-def channel(*holdings: SimpleNamespace) -> SimpleNamespace:
-    return SimpleNamespace(account_channel="lb", positions=list(holdings))
+def channel(*holdings: SimpleNamespace, name: str = "lb") -> SimpleNamespace:
+    return SimpleNamespace(account_channel=name, positions=list(holdings))
 
 
 def test_holdings_of_several_channels_are_one_and_other_markets_are_left_out() -> None:
     channels = [
         channel(holding("BRK.B.US", "3", "100"), holding("700.HK", "100")),
-        channel(holding("BRK.B.US", "1", "200"), holding("AAA.US", "0"), holding("B.US", "2", "0")),
+        channel(
+            holding("BRK.B.US", "1", "200"),
+            holding("AAA.US", "0"),
+            holding("B.US", "2", "0"),
+            name="lb_margin",
+        ),
     ]
     assert positions(channels) == (
         Position("B", Decimal(2), None),
         Position("BRK.B", Decimal(4), Decimal(125)),
     )
+
+
+@pytest.mark.parametrize(
+    ("holdings", "what"),
+    [
+        ((holding("AAA.US", "3"), holding("AAA.US", "3")), "AAA twice"),
+        ((holding("AAA.US", "0", can_be_sold="3"),), "no shares of AAA"),
+        ((holding("", "3"),), "says no market"),
+        ((holding("AAA", "3"),), "says no market"),
+    ],
+)
+def test_holdings_that_may_be_fewer_or_more_than_there_are_stop_everything(
+    holdings: tuple[SimpleNamespace, ...], what: str
+) -> None:
+    with pytest.raises(BrokerAnswerError, match=what):
+        positions([channel(*holdings)])
+
+
+@pytest.mark.parametrize("missing", ["total_cash", "net_assets"])
+def test_money_that_the_sdk_reads_as_zero_is_not_zero(missing: str) -> None:
+    told = balance(cash("USD", "900"))
+    setattr(told, missing, Decimal(0))
+    with pytest.raises(BrokerAnswerError, match="money is unknown"):
+        account("1", Environment.PAPER, [told])
 
 
 def test_a_short_position_stops_everything() -> None:

@@ -18,17 +18,18 @@ from typing import TYPE_CHECKING, Any, Final
 from quant_platform_kit.brokers._access import AccountAccess
 from quant_platform_kit.brokers.ibkr import _placing as placing
 from quant_platform_kit.brokers.ibkr._line import Line
+from quant_platform_kit.brokers.ibkr._login import IbkrLogin
+from quant_platform_kit.brokers.ibkr._orders import to_fill, to_order
 from quant_platform_kit.brokers.ibkr._rows import (
     day_of,
     duration,
-    to_fill,
+    reading,
     to_frame,
-    to_order,
     to_positions,
     to_symbol,
     what_to_show,
 )
-from quant_platform_kit.brokers.ibkr._session import IbkrLogin, Session
+from quant_platform_kit.brokers.ibkr._session import Session
 from quant_platform_kit.contracts import (
     Account,
     Adjustment,
@@ -123,33 +124,41 @@ class IbkrBroker:
         """Return what an operator should look at; empty when all is well."""
         return self._line.health()
 
+    def release(self) -> None:
+        """Disconnect: TWS lets a client id in once, and its orders are known to it alone."""
+        self._line.close()
+
     def close(self) -> None:
         """Disconnect; a later call connects again."""
-        self._line.close()
+        self.release()
 
     # ── Queries ────────────────────────────────────────────────────────────────────────
 
     def account(self) -> Account:
         """Return the account's money; what the broker lends is not usable."""
         money = self._line.ask(Session.money)
-        return Account(
-            account_id=self._account_id,
-            environment=self.environment,
-            cash_usd=money.cash,
-            usable_cash_usd=min(money.cash, money.available),
-            equity_usd=money.equity,
-        )
+        with reading("the account's money"):
+            return Account(
+                account_id=self._account_id,
+                environment=self.environment,
+                cash_usd=money.cash,
+                usable_cash_usd=min(money.cash, money.available),
+                equity_usd=money.equity,
+            )
 
     def positions(self) -> tuple[Position, ...]:
         """Return every holding of US stocks, sorted by symbol."""
-        return to_positions(self._line.ask(Session.holdings), self._account_id)
+        rows = self._line.ask(Session.holdings)
+        with reading("the positions"):
+            return to_positions(rows, self._account_id)
 
     def open_orders(self) -> tuple[BrokerOrder, ...]:
         """Return the account's working orders, whichever program placed them."""
         with self._line.lock:
             orders = self._line.ask(Session.open_orders)
             day = self._line.ask(Session.day)
-        return tuple(to_order(order, order.filled, day) for order in orders.values())
+        with reading("working orders"):
+            return tuple(to_order(order, order.filled, day) for order in orders.values())
 
     def find_order(self, client_id: str) -> BrokerOrder | None:
         """Return today's order with this client id.
@@ -170,7 +179,8 @@ class IbkrBroker:
         """Return today's executions at or after `instant`, to the second, with their fees."""
         secs = self._login.commission_secs
         rows = self._line.ask(lambda session: session.executions(secs))
-        fills = (to_fill(row, str(to_symbol(row.contract))) for row in rows)
+        with reading("executions"):
+            fills = [to_fill(row, str(to_symbol(row.contract))) for row in rows]
         since = instant.replace(microsecond=0)
         return tuple(
             sorted((fill for fill in fills if fill.at >= since), key=lambda f: (f.at, f.fill_id))
@@ -207,8 +217,9 @@ class IbkrBroker:
         )
         frames: dict[str, BarFrame] = {}
         for symbol, rows in found.items():
-            complete = [row for row in rows if row.date <= end][-sessions:]
-            frame = to_frame(symbol, complete, adjustment, self._calendar)
+            with reading(f"bars of {symbol}"):
+                complete = [row for row in rows if row.date <= end][-sessions:]
+                frame = to_frame(symbol, complete, adjustment, self._calendar)
             if frame is not None:
                 frames[symbol] = frame
         return frames

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from quant_platform_kit.brokers.ibkr._rows import WireOrder, to_decimal, wire_order
+from quant_platform_kit.brokers.ibkr._orders import WireOrder, wire_order
+from quant_platform_kit.brokers.ibkr._rows import to_decimal
 
 _TIME_TICKS: Final = frozenset({45, 88})  # when the last trade was made; of live and late prices
 _LINE_LOST: Final = frozenset({1100, 2110})
@@ -122,8 +123,7 @@ class Inbox:
     def _on_completedOrder(self, contract: Any, order: Any, state: Any) -> None:  # noqa: ANN401, N802
         seen = wire_order(contract, order, state)
         if seen is not None:
-            ended = seen if seen.is_ended else replace(seen, status="Cancelled")
-            self.completed[seen.permanent] = ended
+            self.completed[seen.permanent] = seen.ended
 
     def _on_tickString(self, request: int, kind: int, value: str) -> None:  # noqa: N802
         ticker = self._wrapper.reqId2Ticker.get(request)

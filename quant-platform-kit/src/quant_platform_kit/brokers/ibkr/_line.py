@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from time import sleep
 from typing import Any, Final, TypeVar
 
+from quant_platform_kit.brokers.ibkr._login import IbkrLogin
+from quant_platform_kit.brokers.ibkr._rows import reading
 from quant_platform_kit.brokers.ibkr._sdk import LoopThread, load_library
-from quant_platform_kit.brokers.ibkr._session import ClientIdTakenError, IbkrLogin, Session
+from quant_platform_kit.brokers.ibkr._session import ClientIdTakenError, Session
 from quant_platform_kit.contracts import Submission
 from quant_platform_kit.errors import BrokerAnswerError, PlatformError, TransientError
 
@@ -96,7 +99,8 @@ class Line:
         if session.inbox.line_lost:
             raise TransientError(_LOST)
         try:
-            answer = self._loop.run(work(session), limit)
+            with reading("what it was asked"):
+                answer = self._loop.run(work(session), limit)
         except TimeoutError as error:
             self.close()
             raise _unreachable(f"did not answer within {limit:g} s") from error
@@ -120,7 +124,8 @@ class Line:
         with self.lock:
             session, self._session = self._session, None
             if session is not None:
-                self._loop.run(session.close(), _CLOSE_SECS)
+                with suppress(TimeoutError):  # it is given up all the same
+                    self._loop.run(session.close(), _CLOSE_SECS)
 
     def _checked(self, session: Session, answer: T) -> T:
         damaged, lost = session.inbox.damaged, session.inbox.line_lost

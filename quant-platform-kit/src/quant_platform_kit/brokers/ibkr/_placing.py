@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, Final
 
 from quant_platform_kit.brokers.ibkr._inbox import Complaint
-from quant_platform_kit.brokers.ibkr._rows import to_order
+from quant_platform_kit.brokers.ibkr._orders import to_order
 from quant_platform_kit.brokers.ibkr._session import Session
 from quant_platform_kit.contracts import (
     BrokerOrder,

@@ -1,26 +1,20 @@
-"""Between the library's objects and the kit's: contracts, orders, executions, bars."""
+"""Between the library's objects and the kit's: numbers, contracts, holdings, prices."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
+from quant_platform_kit.brokers._numbers import measured
 from quant_platform_kit.contracts import (
     Adjustment,
-    BrokerOrder,
-    Fill,
-    OrderRequest,
-    OrderStatus,
-    OrderType,
     Position,
     Quote,
-    Side,
-    TimeInForce,
 )
 from quant_platform_kit.errors import BrokerAnswerError, InputError, ReasonCode
 from quant_platform_kit.market import ExchangeCalendar
@@ -33,75 +27,35 @@ USD: Final = "USD"
 
 _NEW_YORK: Final = ZoneInfo("America/New_York")
 _ZERO: Final = Decimal(0)
-_PERCENT: Final = Decimal(100)
 _COST_STEP: Final = Decimal("0.0001")
 _UNSET: Final = 1e300  # the library's word for "no value" is the largest float
-_TYPES: Final = {
-    OrderType.MARKET: "MKT",
-    OrderType.LIMIT: "LMT",
-    OrderType.STOP: "STP",
-    OrderType.STOP_LIMIT: "STP LMT",
-    OrderType.TRAILING_STOP: "TRAIL",
-}
-_KINDS: Final = {name: kind for kind, name in _TYPES.items()}
-_SIDES: Final = {"BUY": Side.BUY, "SELL": Side.SELL, "BOT": Side.BUY, "SLD": Side.SELL}
-_WAITING: Final = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
 _MOST_DAYS: Final = 365
 _SESSIONS_OF_A_YEAR: Final = 250
 _SHOW: Final = {Adjustment.SPLIT: "TRADES", Adjustment.TOTAL_RETURN: "ADJUSTED_LAST"}
 
 
-@dataclass(frozen=True, slots=True)
-class WireOrder:
-    """An order as one message shows it.
-
-    Parameters
-    ----------
-    permanent : int
-        The number under which every program sees it.
-    number, client : int
-        Its number at the program that placed it, and that program's; zeros when placed by hand.
-    tag : str
-        The client id it was placed with; blank when it has none.
-    account, symbol : str
-    side : Side
-    quantity, filled : Decimal
-    order_type : OrderType or None
-        None for a type that the kit does not send.
-    trigger_usd : Decimal or None
-    outlives_session : bool
-    status : str
-        The broker's own word.
-    detail : str
-    confirmed : bool
-        Whether a status message has followed the order's own.
-    """
-
-    permanent: int
-    number: int
-    client: int
-    tag: str
-    account: str
-    symbol: str
-    side: Side
-    quantity: Decimal
-    filled: Decimal
-    order_type: OrderType | None
-    trigger_usd: Decimal | None
-    outlives_session: bool
-    status: str
-    detail: str = ""
-    confirmed: bool = False
-
-    @property
-    def is_ended(self) -> bool:
-        """Whether it has left the broker's book."""
-        return self.status in {"Filled", "Cancelled", "ApiCancelled"}
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Turn what a message that makes no sense raises into the error that it deserves."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        raise BrokerAnswerError(
+            f"Interactive Brokers' answer about {what} cannot be read ({error!r}); nothing is "
+            "assumed about it and nothing more was sent. Run the slot again, and report the answer "
+            "if it stays so."
+        ) from error
 
 
 def to_decimal(value: float | str) -> Decimal:
-    """Return the number that a float was written as."""
-    number = Decimal(value) if isinstance(value, str) else Decimal(repr(float(value)))
+    """Return the number that a float was written as.
+
+    Raises
+    ------
+    ArithmeticError, ValueError
+        Where there is none, for which the library has the largest float and "not a number".
+    """
+    number = measured(value if isinstance(value, str) else repr(float(value)))
     return number.quantize(Decimal(1)) if number == number.to_integral_value() else number
 
 
@@ -127,160 +81,6 @@ def day_of(instant: datetime) -> datetime:
 def to_wire_symbol(symbol: str) -> str:
     """Return a symbol as the broker writes it: ``BRK.B`` is ``BRK B``."""
     return symbol.replace(".", " ")
-
-
-# ── Orders ─────────────────────────────────────────────────────────────────────────────
-
-
-def wire_order(contract: Any, order: Any, state: Any) -> WireOrder | None:  # noqa: ANN401
-    """Read an open or completed order; None when it is not one of a US stock."""
-    symbol = to_symbol(contract)
-    if symbol is None or not order.permId:
-        return None
-    filled = to_price(getattr(order, "filledQuantity", 0))
-    kind = _KINDS.get(str(order.orderType))
-    trails = kind is OrderType.TRAILING_STOP
-    trigger = to_price(order.trailStopPrice if trails else order.auxPrice)
-    return WireOrder(
-        permanent=int(order.permId),
-        number=int(order.orderId),
-        client=int(order.clientId),
-        tag=str(order.orderRef or ""),
-        account=str(order.account),
-        symbol=symbol,
-        side=_SIDES[str(order.action)],
-        quantity=to_decimal(order.totalQuantity),
-        filled=_ZERO if filled is None else filled,
-        order_type=kind,
-        trigger_usd=trigger if kind in _WAITING else None,
-        outlives_session=str(order.tif) == "GTC",
-        status=str(state.status),
-        detail=str(getattr(state, "completedStatus", "") or getattr(state, "warningText", "")),
-    )
-
-
-def to_order(wire: WireOrder, executed: Decimal, day: datetime) -> BrokerOrder:
-    """Return an order whose status agrees with its executions.
-
-    Parameters
-    ----------
-    wire : WireOrder
-    executed : Decimal
-        Shares that today's executions add up to.
-    day : datetime
-        When the exchange's day began: the broker does not say when an order was handed in.
-    """
-    filled = max(wire.filled, executed)
-    status = _status(wire, filled)
-    if filled > executed and not wire.outlives_session:
-        # Shown as filled before its executions are: it has not ended until they are there.
-        filled, status = executed, _working(executed)
-    return BrokerOrder(
-        broker_order_id=str(wire.permanent),
-        client_id=wire.tag or None,
-        symbol=wire.symbol,
-        side=wire.side,
-        quantity=wire.quantity,
-        filled_quantity=filled,
-        status=status,
-        submitted_at=day,
-        detail=_words(wire, status),
-        order_type=wire.order_type or OrderType.MARKET,
-        trigger_price_usd=None if status.is_final else wire.trigger_usd,
-    )
-
-
-def _status(wire: WireOrder, filled: Decimal) -> OrderStatus:
-    if filled >= wire.quantity:
-        return OrderStatus.FILLED
-    if not wire.is_ended:
-        return _working(filled)
-    words = wire.detail.lower()
-    if "reject" in words and not filled:
-        return OrderStatus.REJECTED
-    return OrderStatus.EXPIRED if "expire" in words else OrderStatus.CANCELLED
-
-
-def _words(wire: WireOrder, status: OrderStatus) -> str:
-    if wire.status == "Inactive":
-        return f"Held by the broker, not working. {wire.detail}".strip()
-    return wire.detail if status in {OrderStatus.REJECTED, OrderStatus.EXPIRED} else ""
-
-
-def _working(filled: Decimal) -> OrderStatus:
-    return OrderStatus.PARTIAL if filled else OrderStatus.SUBMITTED
-
-
-def fill_order(blank: Any, request: OrderRequest, account: str) -> Any:  # noqa: ANN401
-    """Fill in a blank order of the library and return it."""
-    trails = request.order_type is OrderType.TRAILING_STOP
-    blank.action = request.side.value.upper()
-    blank.totalQuantity = float(request.quantity)
-    blank.orderType = _TYPES[request.order_type]
-    blank.tif = "GTC" if request.time_in_force is TimeInForce.GTC else "DAY"
-    blank.account = account
-    blank.orderRef = request.client_id
-    blank.outsideRth = False
-    if request.limit_price_usd is not None:
-        blank.lmtPrice = float(request.limit_price_usd)
-    if request.stop_price_usd is not None:
-        setattr(blank, "trailStopPrice" if trails else "auxPrice", float(request.stop_price_usd))
-    if request.trailing_ratio is not None:
-        blank.trailingPercent = float(request.trailing_ratio * _PERCENT)
-    return blank
-
-
-# ── Executions ─────────────────────────────────────────────────────────────────────────
-
-
-def execution_base(execution_id: str) -> str:
-    """Return what an execution and its corrections have in common: all but the last part."""
-    return execution_id.rpartition(".")[0] or execution_id
-
-
-def latest(rows: Iterable[Any]) -> list[Any]:
-    """Return each execution once, as last corrected."""
-    newest: dict[str, Any] = {}
-    for row in sorted(rows, key=lambda row: str(row.execution.execId)):
-        newest[execution_base(row.execution.execId)] = row
-    return list(newest.values())
-
-
-def order_of_executions(row: Any, executed: Mapping[int, Decimal]) -> WireOrder:  # noqa: ANN401
-    """Return an ended order of which only executions are shown; what was left of it is unknown."""
-    execution = row.execution
-    permanent = int(execution.permId)
-    return WireOrder(
-        permanent=permanent,
-        number=int(execution.orderId),
-        client=int(execution.clientId),
-        tag=str(execution.orderRef or ""),
-        account=str(execution.acctNumber),
-        symbol=to_symbol(row.contract) or "",
-        side=_SIDES[execution.side],
-        quantity=executed[permanent],
-        filled=executed[permanent],
-        order_type=None,
-        trigger_usd=None,
-        outlives_session=False,
-        status="Filled",
-    )
-
-
-def to_fill(row: Any, symbol: str) -> Fill:  # noqa: ANN401 (the library's)
-    """Return an execution with its commission."""
-    execution = row.execution
-    return Fill(
-        fill_id=execution_base(execution.execId),
-        broker_order_id=str(execution.permId),
-        client_id=execution.orderRef or None,
-        symbol=symbol,
-        side=_SIDES[execution.side],
-        quantity=to_decimal(execution.shares),
-        price_usd=to_decimal(execution.price),
-        fee_usd=to_decimal(row.commissionReport.commission),
-        at=execution.time.astimezone(UTC),
-    )
 
 
 # ── Holdings and prices ────────────────────────────────────────────────────────────────

@@ -6,20 +6,23 @@ import asyncio
 import inspect
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from quant_platform_kit.brokers.ibkr._inbox import Inbox
-from quant_platform_kit.brokers.ibkr._rows import (
-    STOCK,
-    USD,
+from quant_platform_kit.brokers.ibkr._login import IbkrLogin
+from quant_platform_kit.brokers.ibkr._orders import (
     WireOrder,
-    day_of,
     fill_order,
     latest,
     order_of_executions,
+)
+from quant_platform_kit.brokers.ibkr._rows import (
+    STOCK,
+    USD,
+    day_of,
     to_decimal,
     to_quote,
     to_symbol,
@@ -36,50 +39,6 @@ _NO_HISTORY: Final = 162
 _PACING: Final = "pacing"
 _LINES: Final = 40  # requests at a time; a login has a hundred market data lines
 _BARS_AT_ONCE: Final = 8
-
-
-@dataclass(frozen=True, slots=True)
-class IbkrLogin:
-    """Where TWS or IB Gateway listens, and whose account is meant.
-
-    Parameters
-    ----------
-    host : str
-    port : int
-        7497 and 4002 are the usual ports of paper accounts, 7496 and 4001 of live ones.
-    client_id : int
-        Number of this program at TWS; no two programs may use the same. An order can only be
-        cancelled under the number that it was placed with.
-    account : str
-        May be blank when the login has one account; with several it says which.
-    tws_time_zone : str
-        Of times that come without one.
-    messages_per_sec : int
-        Sent at most; TWS hangs up on who sends more than it allows, which is 50 for an account
-        with the usual number of market data lines. 0 for no limit.
-    connect_secs, query_secs, order_secs, bars_secs : float
-        How long a connection, a query, the answer to an order, and daily bars may take.
-    cancel_secs : float
-        How long a cancel waits for the order's end.
-    commission_secs : float
-        How long executions wait for their commissions.
-    settle_secs : float
-        How long an order of unknown fate is looked for before its absence counts.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 7497
-    client_id: int = 1
-    account: str = field(default="", repr=False)
-    tws_time_zone: str = "America/New_York"
-    messages_per_sec: int = 45
-    connect_secs: float = 10.0
-    query_secs: float = 20.0
-    order_secs: float = 10.0
-    bars_secs: float = 120.0
-    cancel_secs: float = 3.0
-    commission_secs: float = 5.0
-    settle_secs: float = 2.0
 
 
 class ClientIdTakenError(TransientError):
@@ -151,8 +110,10 @@ class Session:
         """
         login = self._login
         options: dict[str, Any] = {"timeout": login.connect_secs, "account": login.account}
-        if "raiseSyncErrors" in inspect.signature(self._ib.connectAsync).parameters:
-            options["raiseSyncErrors"] = True
+        if "fetchFields" in inspect.signature(self._ib.connectAsync).parameters:
+            # Nothing that is read while connecting is believed, and TWS has been seen to leave the
+            # library's question for all executions unanswered.
+            options |= {"raiseSyncErrors": True, "fetchFields": self._library.StartupFetchNONE}
         joining = asyncio.ensure_future(
             self._ib.connectAsync(login.host, login.port, login.client_id, **options)
         )
@@ -296,14 +257,14 @@ class Session:
         wanted = self._library.ExecutionFilter(acctCode=self.account)
         listed = await self._ib.reqExecutionsAsync(wanted)
         known = self._ib.wrapper.fills  # commissions are filled in there alone
-        rows = [
+        rows = latest(
             known.get(row.execution.execId, row)
             for row in listed
             if row.execution.acctNumber == self.account and to_symbol(row.contract) is not None
-        ]
+        )
         if commission_secs is not None:
             await self._commissions(rows, commission_secs)
-        return latest(rows)
+        return rows
 
     async def _commissions(self, rows: Sequence[Any], secs: float) -> None:
         until = asyncio.get_running_loop().time() + secs

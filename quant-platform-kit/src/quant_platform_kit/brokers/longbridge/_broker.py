@@ -133,6 +133,9 @@ class LongbridgeBroker:
         alert = _token.alert(end, self._clock.now())
         return () if alert is None else (alert,)
 
+    def release(self) -> None:
+        """Do nothing: any number of programs may speak to it at once."""
+
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
@@ -166,7 +169,8 @@ class LongbridgeBroker:
         working = [getattr(words, name) for name in rows.WORKING if hasattr(words, name)]
         found = {row.order_id: row for row in (*self._older(status=working), *self._orders())}
         with rows.reading("orders"):
-            orders = [rows.order(row) for row in rows.american(found.values())]
+            now = self._clock.now()
+            orders = [rows.order(row, now) for row in rows.american(found.values())]
         orders.sort(key=rows.submission_order)
         return tuple(order for order in orders if not order.status.is_final)
 
@@ -189,7 +193,7 @@ class LongbridgeBroker:
                 symbol=rows.ticker(found[0].symbol),
             )
         with rows.reading("orders"):
-            return rows.order(found[0]) if found else None
+            return rows.order(found[0], self._clock.now()) if found else None
 
     def fills_since(self, instant: datetime) -> tuple[Fill, ...]:
         """Return the executions at or after `instant`; LongBridge tells seconds.
@@ -240,6 +244,9 @@ class LongbridgeBroker:
             return Submission(SubmitOutcome.UNRESOLVED, detail=detail)
         finally:
             self._session.expect_news()
+        if not answer.order_id:
+            detail = f"{self._login.name} took the order without naming it."
+            return Submission(SubmitOutcome.UNRESOLVED, detail=detail)
         return Submission(SubmitOutcome.ACKED, broker_order_id=answer.order_id)
 
     def cancel(self, broker_order_id: str) -> None:

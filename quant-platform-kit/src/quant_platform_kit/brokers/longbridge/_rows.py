@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from quant_platform_kit.brokers.longbridge._sdk import utc, word
+from quant_platform_kit.brokers.longbridge._stops import WAITING
 from quant_platform_kit.contracts import (
     Account,
     Adjustment,
@@ -33,7 +35,9 @@ _ZERO: Final = Decimal(0)
 _HUNDRED: Final = Decimal(100)
 _MARKET: Final = ".US"
 _USD: Final = "USD"
+_LISTED: Final = re.compile(r".+\.[A-Z]{2,4}")
 _NEW_YORK: Final = ZoneInfo("America/New_York")
+_DOUBT: Final = timedelta(days=1)
 _PAPER: Final = "papertrading"
 _SIMULATED: Final = "simulated"
 
@@ -103,8 +107,22 @@ def ticker(symbol: str) -> str:
 
 
 def american(rows: Iterable[Any]) -> list[Any]:
-    """Return the rows whose symbol trades in the US; other markets are not the platform's."""
-    return [row for row in rows if row.symbol.endswith(_MARKET)]
+    """Return the rows whose symbol trades in the US; other markets are not the platform's.
+
+    Raises
+    ------
+    BrokerAnswerError
+        When a row does not say where its symbol trades: it might be ours.
+    """
+    found = list(rows)
+    for row in found:
+        if _LISTED.fullmatch(row.symbol) is None:
+            raise BrokerAnswerError(
+                f"LongBridge's answer names the symbol {row.symbol!r}, which says no market; "
+                "nothing is assumed and nothing more was sent. Run the slot again, and look at the "
+                "account in LongBridge's app if it stays so."
+            )
+    return [row for row in found if row.symbol.endswith(_MARKET)]
 
 
 # ── The account ────────────────────────────────────────────────────────────────────────
@@ -144,6 +162,13 @@ def account(account_id: str, connected: Environment, balances: Sequence[Any]) ->
             "and nothing more was sent. Look at the account in LongBridge's app."
         )
     dollars = cash[_USD]
+    if dollars.available_cash > _ZERO and not (balance.total_cash and balance.net_assets):
+        # The SDK reads a number that is not there as zero.
+        raise BrokerAnswerError(
+            "LongBridge tells of dollars that can be used, and of no cash or no net assets at all; "
+            "the account's money is unknown and nothing more was sent. Run the slot again, and "
+            "look at the account in LongBridge's app if it stays so."
+        )
     parts = dollars.available_cash + dollars.frozen_cash + dollars.settling_cash
     return Account(
         account_id=account_id,
@@ -158,18 +183,45 @@ def positions(channels: Sequence[Any]) -> tuple[Position, ...]:
     """Return the US holdings of all channels, sorted; the cost is their weighted average."""
     shares: dict[str, Decimal] = {}
     costs: dict[str, Decimal] = {}
-    for row in american(row for channel in channels for row in channel.positions):
+    for row in american(_once(channels)):
         symbol = ticker(row.symbol)
-        if row.quantity < _ZERO:
-            raise BrokerAnswerError(
-                f"LongBridge shows {row.quantity} shares of {symbol}: the account is short, which "
-                "this platform never is. Nothing was sent; close the position by hand.",
-                symbol=symbol,
-            )
-        shares[symbol] = shares.get(symbol, _ZERO) + row.quantity
+        shares[symbol] = shares.get(symbol, _ZERO) + _shares(row)
         costs[symbol] = costs.get(symbol, _ZERO) + row.quantity * row.cost_price
     held = sorted(symbol for symbol, quantity in shares.items() if quantity)
     return tuple(Position(s, shares[s], costs[s] / shares[s] or None) for s in held)
+
+
+def _once(channels: Sequence[Any]) -> Iterator[Any]:
+    """Yield every row of every channel; a symbol stands in a channel once."""
+    seen: set[tuple[str, str]] = set()
+    for channel in channels:
+        for row in channel.positions:
+            if (channel.account_channel, row.symbol) in seen:
+                raise _unknown_holding(row, "lists the holding of {} twice")
+            seen.add((channel.account_channel, row.symbol))
+            yield row
+
+
+def _shares(row: Any) -> Decimal:  # noqa: ANN401 (untyped SDK)
+    quantity: Decimal = row.quantity
+    if quantity < _ZERO:
+        raise BrokerAnswerError(
+            f"LongBridge shows {quantity} shares of {ticker(row.symbol)}: the account is short, "
+            "which this platform never is. Nothing was sent; close the position by hand.",
+            symbol=ticker(row.symbol),
+        )
+    if not quantity and row.available_quantity > _ZERO:  # the SDK's zero for no number
+        raise _unknown_holding(row, "shows no shares of {}, and some that can be sold")
+    return quantity
+
+
+def _unknown_holding(row: Any, what: str) -> BrokerAnswerError:  # noqa: ANN401 (untyped SDK)
+    symbol = ticker(row.symbol)
+    return BrokerAnswerError(
+        f"LongBridge {what.format(symbol)}; how many are held is unknown and nothing more was "
+        "sent. Run the slot again, and look at the account in LongBridge's app if it stays so.",
+        symbol=symbol,
+    )
 
 
 # ── Orders ─────────────────────────────────────────────────────────────────────────────
@@ -193,8 +245,8 @@ def order_fields(order: OrderRequest, sdk: Any) -> dict[str, Any]:  # noqa: ANN4
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def order(row: Any) -> BrokerOrder:  # noqa: ANN401 (untyped SDK)
-    """Return an order as the platform sees it."""
+def order(row: Any, seen_at: datetime) -> BrokerOrder:  # noqa: ANN401 (untyped SDK)
+    """Return an order as the platform sees it at an instant."""
     return BrokerOrder(
         broker_order_id=row.order_id,
         client_id=row.remark or None,
@@ -202,7 +254,7 @@ def order(row: Any) -> BrokerOrder:  # noqa: ANN401 (untyped SDK)
         side=side(row),
         quantity=row.quantity,
         filled_quantity=row.executed_quantity,
-        status=_status(row),
+        status=_status(row, seen_at),
         submitted_at=utc(row.submitted_at),
         detail=row.msg,
         order_type=_KINDS.get(word(row.order_type), OrderType.LIMIT),
@@ -238,13 +290,22 @@ def submission_order(order: BrokerOrder) -> tuple[object, ...]:
     return order.submitted_at, len(order.broker_order_id), order.broker_order_id
 
 
-def _status(row: Any) -> OrderStatus:  # noqa: ANN401 (untyped SDK)
+def _status(row: Any, seen_at: datetime) -> OrderStatus:  # noqa: ANN401 (untyped SDK)
     name = word(row.status)
+    if name == "Expired" and _may_work_again(row, seen_at):
+        return OrderStatus.UNRESOLVED
     if name in _ENDED and (name != "Filled" or row.executed_quantity == row.quantity):
         return _ENDED[name]
     if name not in WORKING and name != "Filled":
         raise _unreadable(row, f"status {name}")
     return OrderStatus.PARTIAL if row.executed_quantity else OrderStatus.SUBMITTED
+
+
+def _may_work_again(row: Any, seen_at: datetime) -> bool:  # noqa: ANN401 (untyped SDK)
+    """Tell a stop that expired within a day: some were shown so overnight, and traded later."""
+    if _KINDS.get(word(row.order_type)) not in WAITING or row.updated_at is None:
+        return False
+    return seen_at - utc(row.updated_at) < _DOUBT
 
 
 def _unreadable(row: Any, what: str) -> BrokerAnswerError:  # noqa: ANN401 (untyped SDK)

@@ -28,7 +28,9 @@ from quant_platform_kit.errors import SettingsError
 _SDKS: Final = ("longbridge.openapi", "longport.openapi")  # the successor first
 _REPEATED: Final = 403_202  # a request that was seen before: the first one may have been booked
 _NO_CONNECTION: Final = "client error (Connect)"
-_NO_ORDER: Final = (range(401_000, 405_000), range(429_000, 430_000), range(600_000, 700_000))
+# Not let in, held back, refused. "Not found" proves nothing: the SDK follows a redirection and asks
+# for another page, when the order may be booked.
+_NO_ORDER: Final = (range(401_000, 404_000), range(429_000, 430_000), range(600_000, 700_000))
 
 
 class Refused(Exception):

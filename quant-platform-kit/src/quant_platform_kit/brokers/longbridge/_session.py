@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from itertools import count
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -25,6 +24,7 @@ _ZERO: Final = Decimal(0)
 _DAY: Final = timedelta(days=1)
 _NEW_YORK: Final = ZoneInfo("America/New_York")
 _MOST_ROWS: Final = 1000  # of an answer about the past; the SDK hides that there are more
+_MOST_PAGES: Final = 20  # of which the pace lets through about one a second
 _MOST_CANDLES: Final = 1000
 _AT_ONCE_SECS: Final = 1.0
 _KEPT_CONNECTIONS: Final = 2
@@ -277,13 +277,17 @@ class LongbridgeSession:
         bounds = since.astimezone(UTC), (self._clock.now() + _DAY).astimezone(UTC)
         start, end = (each.replace(tzinfo=None) for each in bounds)
         found: list[Any] = []
-        for page in count(1):
+        for page in range(1, _MOST_PAGES + 1):
             named = {"start_at": start, "end_at": end, "page": page, "size": _MOST_ROWS}
             flows = self.ask("what moved the cash", "cash_flow", **named)
             found += flows
             if len(flows) < _MOST_ROWS:
-                break
-        return found
+                return found
+        raise BrokerAnswerError(
+            f"LongBridge tells more than {len(found)} movements of cash and comes to no end; what "
+            "moved the cash is unknown and nothing more was sent. Run the slot again, and look at "
+            "the account in LongBridge's app if it stays so."
+        )
 
     # ── Prices ─────────────────────────────────────────────────────────────────────────
 

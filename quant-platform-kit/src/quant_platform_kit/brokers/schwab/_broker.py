@@ -162,6 +162,9 @@ class SchwabBroker:
         """Return what a human has to do soon; nothing when all is well."""
         return self._session.alerts()
 
+    def release(self) -> None:
+        """Do nothing: any number of programs may speak to it at once."""
+
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
@@ -187,7 +190,7 @@ class SchwabBroker:
         """Return dividends, interest, fees and transfers of the last 60 days at most, by time."""
         now = self._clock.now().astimezone(UTC)
         first = max(since.astimezone(UTC), now - _CASH_DAYS).replace(microsecond=0)
-        answer = self._session.query(
+        answer = self._session.listed(
             "what moved the cash",
             lambda client: client.get_transactions(
                 self._hash, start_date=first, end_date=now + _AHEAD, transaction_types=TYPES
@@ -278,7 +281,7 @@ class SchwabBroker:
     # ── Private ────────────────────────────────────────────────────────────────────────
 
     def _find_account(self) -> str:
-        rows = self._session.query("accounts", lambda client: client.get_account_numbers())
+        rows = self._session.listed("accounts", lambda client: client.get_account_numbers())
         with reading("accounts"):
             hashes = {str(row["accountNumber"]): str(row["hashValue"]) for row in rows}
         if self._login.account_id not in hashes:

@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any, Final
 
-from quant_platform_kit.brokers.schwab._orders import ours
+from quant_platform_kit.brokers._numbers import measured
+from quant_platform_kit.brokers.schwab._orders import name_of, ours
 from quant_platform_kit.brokers.schwab._rows import SHARES
 from quant_platform_kit.contracts import CashMovement, MovementKind
 
@@ -83,9 +83,9 @@ def _moved_cash(row: Mapping[str, Any]) -> bool:
 
 
 def _movement(row: Mapping[str, Any], names: Mapping[str, str]) -> CashMovement:
-    symbol, amount = _symbol(row, names), Decimal(str(row["netAmount"]))
+    symbol, amount = _symbol(row, names), measured(row["netAmount"])
     return CashMovement(
-        movement_id=str(row["activityId"]),
+        movement_id=name_of(row["activityId"]),
         at=datetime.fromisoformat(row["time"]).astimezone(UTC),
         amount_usd=amount,
         kind=_kind(row, symbol, takes=amount < 0),

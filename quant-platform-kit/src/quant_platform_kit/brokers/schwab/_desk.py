@@ -21,7 +21,7 @@ from quant_platform_kit.contracts import (
     Submission,
     SubmitOutcome,
 )
-from quant_platform_kit.errors import BrokerAnswerError, TransientError
+from quant_platform_kit.errors import BrokerAnswerError, SettingsError, TransientError
 from quant_platform_kit.market import Clock
 
 _MOST_ORDERS: Final = 3000
@@ -63,15 +63,14 @@ class OrderDesk:
         sent = self._finder.sent(client_id)
         if sent is None or sent.fate is Fate.ABSENT:
             return None
-        order_id = sent.order_id
-        if order_id is not None:
-            found = self._session.query(
-                f"the order {order_id}", lambda client: client.get_order(order_id, self._hash)
-            )
-        else:
-            found = self._finder.match(sent, self._listed())
-            if found is None:
-                found = self._last_look(sent)
+        if sent.order_id is not None:
+            named = self._known(sent.order_id)
+            if _orders.is_same(named, sent.request):
+                return _orders.broker_order(named, client_id)
+            sent = self._finder.unbind(sent)
+        found = self._finder.match(sent, self._listed())
+        if found is None:
+            found = self._last_look(sent)
         return None if found is None else _orders.broker_order(found, client_id)
 
     def fills_since(self, instant: datetime) -> tuple[Fill, ...]:
@@ -118,7 +117,7 @@ class OrderDesk:
     def _listed(self) -> list[OrderJson]:
         """Return the orders of the last 60 days, oldest first, or raise."""
         now = self._clock.now().astimezone(UTC)
-        answer = self._session.query(
+        answer = self._session.listed(
             "orders",
             lambda client: client.get_orders_for_account(
                 self._hash,
@@ -133,8 +132,23 @@ class OrderDesk:
                     f"The account has {len(answer)} orders or more in 60 days, and Schwab lists no "
                     "more than that; the rest is unknown and nothing more was sent."
                 )
-            orders = list(_orders.single_orders(answer))
-            return sorted(orders, key=lambda order: (order["enteredTime"], order["orderId"]))
+            orders = {
+                _orders.name_of(order["orderId"]): order for order in _orders.single_orders(answer)
+            }
+            return sorted(
+                orders.values(), key=lambda order: (order["enteredTime"], order["orderId"])
+            )
+
+    def _known(self, order_id: str) -> OrderJson:
+        """Return the order that Schwab gave this id."""
+        what = f"the order {order_id}"
+        order = self._session.query(what, lambda client: client.get_order(order_id, self._hash))
+        if str(order.get("orderId")) != order_id:
+            raise BrokerAnswerError(
+                f"Schwab answered the question for {what} with another one; nothing is assumed "
+                "about either. Run again; look for the order at Schwab if it stays so."
+            )
+        return order
 
     def _last_look(self, sent: SentOrder) -> OrderJson | None:
         """Look once more when an order had time to show up; then its absence is proved."""
@@ -171,16 +185,16 @@ class OrderDesk:
     def _hand_in(self, order: OrderRequest, send: Send, instead_of: str | None) -> Submission:
         try:
             sent = self._prepare(order, instead_of)
-        except TransientError as error:
+        except (TransientError, BrokerAnswerError) as error:
             return _denied(error.message)
         if isinstance(sent, Submission):
             return sent
         try:
             response = self._session.send(send)
-        except TransientError as error:  # no token: nothing was sent
+        except (TransientError, SettingsError) as error:  # no token: nothing was sent
             self._finder.absent(sent)
             return _denied(error.message)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             return _unresolved(f"Schwab did not answer ({type(error).__name__}).")
         return self._judge(sent, response)
 

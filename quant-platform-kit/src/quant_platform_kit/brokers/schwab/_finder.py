@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from quant_platform_kit.brokers.schwab._orders import is_match
+from quant_platform_kit.brokers.schwab._orders import is_match, is_same
 from quant_platform_kit.brokers.schwab._tags import Fate, SentOrder, TagMemory
 from quant_platform_kit.contracts import BrokerOrder, OrderRequest
 from quant_platform_kit.errors import BrokerAnswerError, TransientError
@@ -54,14 +54,27 @@ class Finder:
         """Remember the id of an order."""
         self._learned(replace(sent, fate=Fate.BOUND, order_id=order_id))
 
+    def unbind(self, sent: SentOrder) -> SentOrder:
+        """Forget an id that turned out to be another order's, and return what is left.
+
+        Schwab's predecessor was seen to answer with the id of a stop that triggered meanwhile.
+        """
+        unnamed = replace(sent, fate=Fate.SENT, order_id=None)
+        self._learned(unnamed)
+        return unnamed
+
     def absent(self, sent: SentOrder) -> None:
         """Remember that Schwab does not have an order: nothing is taken for it any more."""
         self._learned(replace(sent, fate=Fate.ABSENT))
 
     def client_ids(self, listed: Sequence[OrderJson]) -> Mapping[str, str]:
-        """Return our client ids by order id; lost answers are matched on the way."""
+        """Return our client ids by order id; lost and wrong answers are put right on the way."""
+        by_id = {str(order["orderId"]): order for order in listed}
         for sent in list(self._tags.orders().values()):
-            if sent.fate is Fate.SENT:
+            shown = by_id.get(sent.order_id or "")
+            if shown is not None and not is_same(shown, sent.request):
+                self.match(self.unbind(sent), listed)
+            elif sent.fate is Fate.SENT:
                 self.match(sent, listed)
         return {
             sent.order_id: client_id
@@ -94,7 +107,8 @@ class Finder:
 
     def wait_until_settled(self, sent: SentOrder) -> None:
         """Wait as long as an order may still show up."""
-        self._clock.sleep((sent.sent_at + self._settle - self._clock.now()).total_seconds())
+        left = sent.sent_at + self._settle - self._clock.now()
+        self._clock.sleep(min(left, self._settle).total_seconds())  # a clock may be set back
 
     def _learned(self, sent: SentOrder) -> None:
         # What cannot be written down now is found out again: the order itself is remembered.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
+from quant_platform_kit.brokers._numbers import measured
 from quant_platform_kit.brokers.schwab._tags import SentOrder
 from quant_platform_kit.contracts import (
     BrokerOrder,
@@ -18,11 +19,19 @@ from quant_platform_kit.contracts import (
     Side,
     TimeInForce,
 )
-from quant_platform_kit.errors import BrokerAnswerError, ContractError
+from quant_platform_kit.errors import BrokerAnswerError
 
 _ZERO: Final = Decimal(0)
 _HUNDRED: Final = Decimal(100)
 _CENT: Final = Decimal("0.01")
+_MALFORMED: Final = (
+    KeyError,
+    IndexError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AttributeError,
+)
 _LATEST: Final = timedelta(hours=1)  # no order shows up later; one by hand might
 
 _TYPES: Final = {
@@ -39,6 +48,7 @@ _SIDES: Final = {
     "BUY_TO_COVER": Side.BUY,
     "SELL": Side.SELL,
     "SELL_SHORT": Side.SELL,
+    "SELL_SHORT_EXEMPT": Side.SELL,
 }
 _ENDS: Final = {
     "CANCELED": OrderStatus.CANCELLED,
@@ -47,7 +57,30 @@ _ENDS: Final = {
     "REJECTED": OrderStatus.REJECTED,
     "REPLACED": OrderStatus.CANCELLED,
 }
-_UNKNOWN: Final = "UNKNOWN"
+_WORKING: Final = frozenset(
+    {
+        "ACCEPTED",
+        "AWAITING_CONDITION",
+        "AWAITING_MANUAL_REVIEW",
+        "AWAITING_PARENT_ORDER",
+        "AWAITING_RELEASE_TIME",
+        "AWAITING_STOP_CONDITION",
+        "AWAITING_UR_OUT",
+        "NEW",
+        "PENDING_ACKNOWLEDGEMENT",
+        "PENDING_ACTIVATION",
+        "PENDING_CANCEL",
+        "PENDING_RECALL",
+        "PENDING_REPLACE",
+        "QUEUED",
+        "WORKING",
+    }
+)
+# What orders of one leg are for; those of shares are ours to read.
+_SHARES: Final = frozenset({"EQUITY", "ETF", "COLLECTIVE_INVESTMENT"})
+_OTHERS: Final = frozenset(
+    {"CASH_EQUIVALENT", "CURRENCY", "FIXED_INCOME", "INDEX", "MUTUAL_FUND", "OPTION"}
+)
 
 
 def ours(symbol: str) -> str:
@@ -58,6 +91,20 @@ def ours(symbol: str) -> str:
 def theirs(symbol: str) -> str:
     """Return Schwab's symbol of ours."""
     return symbol.replace(".", "/")
+
+
+def name_of(value: object) -> str:
+    """Return the number by which Schwab names something.
+
+    Raises
+    ------
+    ValueError
+        When it is none: a null in its place would name many things.
+    """
+    name = str(value)
+    if not name.isdecimal():
+        raise ValueError(f"{value!r} is no name")
+    return name
 
 
 def specification(order: OrderRequest) -> dict[str, Any]:
@@ -87,12 +134,29 @@ def specification(order: OrderRequest) -> dict[str, Any]:
 
 
 def single_orders(listed: Sequence[Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield every order for one equity, those inside of other orders as well."""
+    """Yield every order for one equity, those inside of other orders as well.
+
+    Raises
+    ------
+    ValueError
+        For an order of which nobody can tell what it is for: it might be ours.
+    """
     for order in listed:
-        legs = order.get("orderLegCollection", [])
-        if len(legs) == 1 and legs[0]["orderLegType"] == "EQUITY":
+        of_shares = [
+            _is_of_shares(leg["orderLegType"]) for leg in order.get("orderLegCollection", [])
+        ]
+        inner = order.get("childOrderStrategies", [])
+        if of_shares == [True]:
             yield order
-        yield from single_orders(order.get("childOrderStrategies", []))
+        elif all(of_shares) and not inner:
+            raise ValueError(f"an order for shares with {len(of_shares)} legs")
+        yield from single_orders(inner)
+
+
+def _is_of_shares(kind: object) -> bool:
+    if kind not in _SHARES and kind not in _OTHERS:
+        raise ValueError(f"an order for {kind!r}")
+    return kind in _SHARES
 
 
 def broker_order(order: Mapping[str, Any], client_id: str | None) -> BrokerOrder:
@@ -106,6 +170,13 @@ def fills(order: Mapping[str, Any], client_id: str | None) -> tuple[Fill, ...]:
     return _Careful(order).fills(client_id)
 
 
+def is_same(order: Mapping[str, Any], asked: OrderRequest) -> bool:
+    """Return whether an order is for what was asked for; its prices may have moved since."""
+    shown = _Careful(order)
+    wanted = (asked.symbol, asked.side.name, asked.quantity)
+    return (shown.symbol, shown.instruction, shown.quantity) == wanted
+
+
 def is_match(order: Mapping[str, Any], sent: SentOrder) -> bool:
     """Return whether an order may be the one that was sent.
 
@@ -115,13 +186,10 @@ def is_match(order: Mapping[str, Any], sent: SentOrder) -> bool:
     asked, shown = specification(sent.request), _Careful(order)
     if shown.order_id in sent.known or shown.entered > sent.sent_at + _LATEST:
         return False
-    leg, wanted = order["orderLegCollection"][0], asked["orderLegCollection"][0]
     names = ("session", "duration", "orderType")
     numbers = (name for name in ("price", "stopPrice", "stopPriceOffset") if name in asked)
     return (
-        shown.symbol == sent.request.symbol
-        and leg["instruction"] == wanted["instruction"]
-        and shares(order["quantity"]) == sent.request.quantity
+        is_same(order, sent.request)
         and all(order.get(name) == asked[name] for name in names)
         and all(_same(order.get(name), asked[name]) for name in numbers)
     )
@@ -134,12 +202,14 @@ class _Careful:
         self._order = order
         try:
             leg = order["orderLegCollection"][0]
-            self.order_id = str(order["orderId"])
+            self.order_id = name_of(order["orderId"])
             self.symbol = ours(leg["instrument"]["symbol"])
-            self.entered = datetime.fromisoformat(order["enteredTime"])
-            self._side = _SIDES[leg["instruction"]]
+            self.quantity = shares(order["quantity"])
+            self.entered = _instant(order["enteredTime"])
+            self.instruction: str = leg["instruction"]
+            self._side = _SIDES[self.instruction]
             self._executions = dict(self._read_executions())
-        except (KeyError, IndexError, TypeError, ValueError, ArithmeticError) as error:
+        except _MALFORMED as error:
             raise _unreadable(order, error) from error
 
     def order(self, client_id: str | None) -> BrokerOrder:
@@ -151,7 +221,7 @@ class _Careful:
                 client_id=client_id,
                 symbol=self.symbol,
                 side=self._side,
-                quantity=shares(order["quantity"]),
+                quantity=self.quantity,
                 filled_quantity=filled,
                 status=self._status(filled),
                 submitted_at=self.entered,
@@ -159,11 +229,17 @@ class _Careful:
                 order_type=_TYPES.get(order["orderType"], OrderType.MARKET),
                 trigger_price_usd=_optional_price(order.get("stopPrice")),
             )
-        except (KeyError, TypeError, ArithmeticError, ContractError) as error:
+        except _MALFORMED as error:
             raise _unreadable(order, error) from error
 
     def fills(self, client_id: str | None) -> tuple[Fill, ...]:
-        return tuple(
+        try:
+            return tuple(self._fills(client_id))
+        except _MALFORMED as error:
+            raise _unreadable(self._order, error) from error
+
+    def _fills(self, client_id: str | None) -> Iterator[Fill]:
+        return (
             Fill(
                 fill_id=fill_id,
                 broker_order_id=self.order_id,
@@ -180,7 +256,7 @@ class _Careful:
 
     def _status(self, filled: Decimal) -> OrderStatus:
         name = self._order["status"]
-        if name == _UNKNOWN:
+        if name not in _WORKING and name not in _ENDS:  # Schwab's own "UNKNOWN" among them
             return OrderStatus.UNRESOLVED
         if name in _ENDS and filled == shares(self._order["filledQuantity"]):
             return _ENDS[name]
@@ -191,9 +267,11 @@ class _Careful:
             if activity["activityType"] != "EXECUTION":
                 continue
             for leg in activity["executionLegs"]:
-                at = datetime.fromisoformat(leg["time"])
+                at = _instant(leg["time"])
                 # A busted trade would come as another activity; its kind is not guessed at.
-                fill_id = f"{self.order_id}-{activity['activityId']}-{leg['legId']}"
+                fill_id = "-".join(
+                    (self.order_id, name_of(activity["activityId"]), name_of(leg["legId"]))
+                )
                 yield fill_id, (shares(leg["quantity"]), price(leg["price"]), at)
 
 
@@ -206,16 +284,24 @@ def _unreadable(order: Mapping[str, Any], error: Exception) -> BrokerAnswerError
 
 def shares(value: object) -> Decimal:
     """Read a quantity; JSON's 10.0 is our 10, so that equal things look equal."""
-    number = Decimal(str(value))
+    number = measured(value)
     whole = number.to_integral_value()
     return whole if whole == number else number
 
 
 def price(value: object) -> Decimal:
     """Read a price, with two decimals at least."""
-    number = Decimal(str(value))
+    number = measured(value)
     cents = number.quantize(_CENT)
     return cents if cents == number else number
+
+
+def _instant(text: str) -> datetime:
+    """Return a moment that Schwab tells with its offset."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"{text} is in no time zone")
+    return at.astimezone(UTC)
 
 
 def _number(value: Decimal) -> int | float:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from quant_platform_kit.brokers._numbers import measured
 from quant_platform_kit.brokers.schwab._orders import ours, price, shares
 from quant_platform_kit.contracts import Account, Environment, Position, Quote
 from quant_platform_kit.errors import BrokerAnswerError
@@ -15,6 +16,21 @@ from quant_platform_kit.errors import BrokerAnswerError
 _CENT: Final = Decimal("0.01")
 SHARES: Final = frozenset({"EQUITY", "ETF", "COLLECTIVE_INVESTMENT", "MUTUAL_FUND"})
 """Kinds of instruments that the platform holds."""
+
+_OTHERS: Final = frozenset(
+    {
+        "CASH_EQUIVALENT",
+        "CURRENCY",
+        "FIXED_INCOME",
+        "FOREX",
+        "FUTURE",
+        "FUTURE_OPTION",
+        "INDEX",
+        "OPTION",
+        "PRODUCT",
+    }
+)
+_LENDS: Final = {"CASH": False, "MARGIN": True}
 
 
 def money(shown: Mapping[str, Any], account_id: str, environment: Environment) -> Account:
@@ -24,7 +40,7 @@ def money(shown: Mapping[str, Any], account_id: str, environment: Environment) -
     """
     balances = shown["currentBalances"]
     cash = _usd(balances["cashBalance"])
-    lendable = shown["type"] == "MARGIN"
+    lendable = _LENDS[shown["type"]]
     usable = balances["availableFunds"] if lendable else balances["cashAvailableForTrading"]
     return Account(
         account_id=account_id,
@@ -45,8 +61,11 @@ def positions(shown: Mapping[str, Any]) -> tuple[Position, ...]:
             f"Schwab shows no position, and {total} USD of them; nothing is assumed about the "
             "holdings and nothing more was sent. Run again; look at the account if it stays so."
         )
-    owned = [row for row in rows if row["instrument"]["assetType"] in SHARES]
-    return tuple(sorted(map(_position, owned), key=lambda held: held.symbol))
+    owned = [row for row in rows if _are_shares(row["instrument"]["assetType"])]
+    held = {position.symbol: position for position in map(_position, owned)}
+    if len(held) != len(owned):
+        raise ValueError("a symbol stands twice")
+    return tuple(held[symbol] for symbol in sorted(held))
 
 
 @contextmanager
@@ -59,6 +78,13 @@ def reading(what: str) -> Iterator[None]:
             f"Schwab's answer about {what} has a form that is not known ({error!r}); nothing is "
             "assumed about it. Run again, and report the form if it stays so."
         ) from error
+
+
+def _are_shares(kind: object) -> bool:
+    """Tell shares from the rest; a kind that nobody knows may be either."""
+    if kind not in SHARES and kind not in _OTHERS:
+        raise ValueError(f"an instrument of the kind {kind!r}")
+    return kind in SHARES
 
 
 def _position(row: Mapping[str, Any]) -> Position:
@@ -78,15 +104,13 @@ def _position(row: Mapping[str, Any]) -> Position:
 
 
 def quote(symbol: str, shown: Mapping[str, Any]) -> Quote:
-    bid, ask = (shown.get(name) or None for name in ("bidPrice", "askPrice"))
-    return Quote(
-        symbol=symbol,
-        price_usd=price(shown["lastPrice"]),
-        at=datetime.fromtimestamp(int(shown["tradeTime"]) / 1000, UTC),
-        bid_usd=None if bid is None else price(bid),
-        ask_usd=None if ask is None else price(ask),
-    )
+    last = price(shown["lastPrice"])
+    at = datetime.fromtimestamp(int(shown["tradeTime"]) / 1000, UTC)
+    bid, ask = (price(shown.get(name) or 0) for name in ("bidPrice", "askPrice"))
+    if not 0 < bid <= ask:  # nobody bids or asks, or the two were not taken at one moment
+        return Quote(symbol, last, at)
+    return Quote(symbol, last, at, bid, ask)
 
 
 def _usd(value: object) -> Decimal:
-    return Decimal(str(value)).quantize(_CENT)
+    return measured(value).quantize(_CENT)

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 
-from quant_platform_kit.brokers.schwab._tokens import TokenStore
+from quant_platform_kit.brokers.schwab._tokens import TokenStore, check
 from quant_platform_kit.contracts import Environment
 from quant_platform_kit.errors import BrokerAnswerError, ReasonCode, SettingsError, TransientError
 from quant_platform_kit.market import Clock, SystemClock
@@ -38,11 +38,22 @@ _TOKEN_DAYS: Final = 7.0
 _WARN_DAYS: Final = 5.0
 _DAY_SECS: Final = 86400
 _AGREEMENT: Final = timedelta(seconds=5)  # an answer tells whole seconds, and travels
+_BELIEVED: Final = timedelta(hours=12)
 _UNAUTHORIZED: Final = 401
 _TOO_MANY: Final = 429
 _SERVER: Final = 500
 
+_MALFORMED: Final = (
+    KeyError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AttributeError,
+    RecursionError,
+)
+
 Send = Callable[[Any], httpx.Response]
+_Form = TypeVar("_Form", list[Any], dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +88,30 @@ class SchwabLogin:
 
 
 class ServerClock:
-    """Schwab's clock, as its answers tell it; where it agrees with the machine's, the latter."""
+    """Schwab's clock, as its answers tell it; where it agrees with the machine's, the latter.
 
-    def __init__(self, machine: Clock) -> None:
+    Parameters
+    ----------
+    machine : Clock
+    most : timedelta
+        How far it may be from the machine's. A date further away is some gateway's mistake, and
+        would have us look for our orders where they are not.
+    """
+
+    def __init__(self, machine: Clock, most: timedelta = timedelta.max) -> None:
         self._machine = machine
+        self._most = most
         self._ahead = timedelta(0)
 
     def note(self, response: httpx.Response) -> None:
         """Read the time off an answer."""
         try:
             told = parsedate_to_datetime(response.headers["Date"])
-        except (KeyError, ValueError):
+            ahead = told - self._machine.now()
+        except (KeyError, TypeError, ValueError):  # no date, one without a zone, or no such day
             return
-        ahead = told - self._machine.now()
-        self._ahead = timedelta(0) if abs(ahead) < _AGREEMENT else ahead
+        if abs(ahead) <= self._most:
+            self._ahead = timedelta(0) if abs(ahead) < _AGREEMENT else ahead
 
     def now(self) -> datetime:
         """Return the present instant at Schwab."""
@@ -124,12 +145,13 @@ class SchwabSession:
             )
         self._tokens = tokens
         self._clock = SystemClock() if clock is None else clock
-        self.server_clock = ServerClock(self._clock)
+        elsewhere = login.base_url != REAL_URL
+        most = timedelta.max if elsewhere else _BELIEVED  # a simulator is at any time it likes
+        self.server_clock = ServerClock(self._clock, most)
         self._lock = threading.Lock()
         document = tokens.read()
         self._created_secs = int(document["creation_timestamp"])
         self._unkept = ""
-        elsewhere = login.base_url != REAL_URL
         self._session = OAuth2Client(
             login.app_key,
             client_secret=login.app_secret,
@@ -149,7 +171,7 @@ class SchwabSession:
         ------
         TransientError
             When no good token can be had: nothing was sent.
-        httpx.TransportError
+        httpx.RequestError
             When the fate of the request is unknown.
         """
         self._renew(self._is_stale)
@@ -157,8 +179,12 @@ class SchwabSession:
         self.server_clock.note(response)
         return response
 
-    def query(self, what: str, send: Send) -> Any:  # noqa: ANN401 (JSON)
-        """Return the JSON answer to a question, its numbers as Decimal.
+    def listed(self, what: str, send: Send) -> list[Any]:
+        """Return the list that answers a question; raises as `query`."""
+        return self._json(what, send, list)
+
+    def query(self, what: str, send: Send) -> dict[str, Any]:
+        """Return the JSON object that answers a question, its numbers as Decimal.
 
         Raises
         ------
@@ -167,6 +193,9 @@ class SchwabSession:
         BrokerAnswerError
             When it answers something else.
         """
+        return self._json(what, send, dict)
+
+    def _json(self, what: str, send: Send, form: type[_Form]) -> _Form:
         response = self.ask(what, send)
         if response.is_error:
             raise BrokerAnswerError(
@@ -174,12 +203,12 @@ class SchwabSession:
                 f"{reason(response)}. Nothing is assumed about it; look at the account at Schwab."
             )
         try:
-            return json.loads(response.text, parse_float=Decimal)
-        except ValueError as error:
-            raise BrokerAnswerError(
-                f"Schwab's answer for {what} cannot be read ({error}). Nothing is assumed about "
-                "it; run again, and look at the account at Schwab if it stays so."
-            ) from error
+            answer = json.loads(response.text, parse_float=Decimal)
+        except (ValueError, RecursionError) as error:
+            raise _unreadable(what, str(error)) from error
+        if not isinstance(answer, form):  # an empty one of another form would pass for "none"
+            raise _unreadable(what, f"a {type(answer).__name__} where a {form.__name__} belongs")
+        return answer
 
     def ask(self, what: str, send: Send) -> httpx.Response:
         """Return the answer to a question, good or bad.
@@ -197,7 +226,7 @@ class SchwabSession:
                 refused = response.request.headers.get("Authorization", "")
                 self._renew(lambda token: refused.endswith(token["access_token"]))
                 response = self.send(send)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise unavailable(what, f"it did not answer ({type(error).__name__})") from error
         code = response.status_code
         if code == _UNAUTHORIZED:
@@ -263,6 +292,7 @@ class SchwabSession:
             self._created_secs = int(document["creation_timestamp"])
 
     def _refresh(self) -> None:
+        present = self._session.token
         try:
             self._session.refresh_token(TOKEN_ENDPOINT)
         except AuthlibBaseError as error:
@@ -274,6 +304,9 @@ class SchwabSession:
             ) from error
         except httpx.HTTPError as error:
             raise unavailable("a new token", f"it gave none ({type(error).__name__})") from error
+        except _MALFORMED as error:
+            self._session.token = present  # with which a new one can be asked for again
+            raise unavailable("a new token", "what it gave is none") from error
 
     def _is_renewed_elsewhere(self) -> bool:
         """Look whether another process was faster; a secret has no lock that keeps one waiting."""
@@ -282,8 +315,10 @@ class SchwabSession:
         return bool(self._session.token["access_token"] != refused)
 
     def _keep(self, token: Any, **_: object) -> None:  # noqa: ANN401 (authlib ships no types)
+        document = {"creation_timestamp": self._created_secs, "token": dict(token)}
+        check(document)
         try:
-            self._tokens.write({"creation_timestamp": self._created_secs, "token": dict(token)})
+            self._tokens.write(document)
             self._unkept = ""
         except OSError as error:  # the token in memory is good: trading goes on
             self._unkept = error.strerror or type(error).__name__
@@ -317,11 +352,18 @@ def unavailable(what: str, why: str) -> TransientError:
     )
 
 
+def _unreadable(what: str, why: str) -> BrokerAnswerError:
+    return BrokerAnswerError(
+        f"Schwab's answer for {what} cannot be read ({why}). Nothing is assumed about it; run "
+        "again, and look at the account at Schwab if it stays so."
+    )
+
+
 def reason(response: httpx.Response) -> str:
     """Return what a bad answer says, in one line."""
     try:
         body = response.json()
         told = body.get("message") or body.get("errors") or "no reason given"
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         told = "no reason that can be read"
     return " ".join(str(told).split())[:300]

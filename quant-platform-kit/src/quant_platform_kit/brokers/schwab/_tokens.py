@@ -92,6 +92,8 @@ class TokenFile:
 def check(document: dict[str, Any]) -> None:
     """Raise KeyError, TypeError, AttributeError or ValueError when it is no token document."""
     token = document["token"]
-    if not (token["access_token"] and token["refresh_token"]):
-        raise ValueError("one of its tokens is blank")
+    for name in ("access_token", "refresh_token", "token_type"):
+        if not (isinstance(token[name], str) and token[name]):
+            raise ValueError(f"its {name} is blank")
     int(document["creation_timestamp"])
+    int(token.get("expires_at") or 0)

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from quant_platform_kit.simulators._faults import WireFault, WireSwitch
 from quant_platform_kit.simulators._host import Host
 from quant_platform_kit.simulators._http_door import HttpDoor, HttpHandler
+from quant_platform_kit.simulators._mangling import Answer
 from quant_platform_kit.simulators.longbridge import _credentials
 from quant_platform_kit.simulators.longbridge._rows import Row, ticker
 from quant_platform_kit.simulators.longbridge._sockets import LIMIT, Sockets
@@ -20,6 +21,7 @@ from quant_platform_kit.simulators.longbridge._trades import Query, Refusal, Tra
 _TOKEN: Final = ("GET", "/v1/socket/token")
 _RATE_LIMIT: Final = (429002, "api request is limited, please slow down request frequency")
 _DEFECT: Final = b"<html><body>500 Internal Server Error</body></html>"
+_JSON: Final = {"Content-Type": "application/json; charset=utf-8"}
 _SLOW_DOWN: Final = b"Too Many Requests"
 
 _BEFORE: Final = frozenset(
@@ -144,15 +146,7 @@ class _Handler(HttpHandler):
         if reply.status is None or self._gone.is_set():
             self._cut()
         else:
-            broken = late is not None and late.fault is WireFault.MALFORMED
-            self._send(reply.status, reply.body[: len(reply.body) // 2] if broken else reply.body)
-
-    def _send(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+            self._send(Answer(reply.status, reply.body, _JSON), late)
 
     def _upgrade(self) -> None:
         self.served_by.sockets.serve(self._to_websocket(), self.path, self._gone)

@@ -13,6 +13,7 @@ from quant_platform_kit.contracts import BrokerOrder, Fill
 from quant_platform_kit.errors import ContractError
 from quant_platform_kit.simulators._faults import WireFault, WireSwitch
 from quant_platform_kit.simulators._host import Host
+from quant_platform_kit.simulators._mangling import mangled_message
 from quant_platform_kit.simulators._websocket import WebSocket
 from quant_platform_kit.simulators.longbridge import _messages as messages
 from quant_platform_kit.simulators.longbridge._messages import Command
@@ -149,9 +150,10 @@ class Sockets:
                 answer = function(asked.decode(request.body), fault)
             except ContractError as error:
                 return _error(request, (_NOT_DONE[0], error.message)), None
+        body = answered.encode(answer)
         if after is not None and after.fault is WireFault.MALFORMED:
-            return response(request, b"\xff\xff"), after
-        return response(request, answered.encode(answer)), after
+            body = b"\xff\xff" if after.seed is None else mangled_message(body, after.seed)
+        return response(request, body), after
 
     def _operations(self, peer: _Peer, *, quotes: bool) -> Mapping[int, Operation]:
         both: dict[int, Operation] = {

@@ -14,6 +14,7 @@ from quant_platform_kit.simulators._http_door import (
     HttpHandler,
     HttpServer,
 )
+from quant_platform_kit.simulators._mangling import Answer
 from quant_platform_kit.simulators.schwab._api import Api, Call
 from quant_platform_kit.simulators.schwab._http import CUT, Reply, Request
 from quant_platform_kit.simulators.schwab._streamer import Streamer
@@ -76,8 +77,7 @@ class _Handler(HttpHandler):
         if reply.status is None or self._gone.is_set():
             self._cut()
         else:
-            broken = late is not None and late.fault is WireFault.MALFORMED
-            self._send(reply, broken=broken)
+            self._send(_answer(reply.status, reply), late)
 
     def _reply(self, request: Request) -> tuple[Reply, WireSwitch | None]:
         door = self.served_by
@@ -116,20 +116,13 @@ class _Handler(HttpHandler):
                 door.drop_connections()
         return CUT
 
-    def _send(self, reply: Reply, *, broken: bool) -> None:
-        body = b"" if reply.body is None else json.dumps(reply.body, default=_number).encode()
-        if broken:
-            body = body[: len(body) // 2]
-        self.send_response(reply.status or 0)
-        for name, value in reply.headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
     def _upgrade(self) -> None:
         self.served_by.streamer.serve(self._to_websocket(), self._gone)
+
+
+def _answer(status: int, reply: Reply) -> Answer:
+    body = b"" if reply.body is None else json.dumps(reply.body, default=_number).encode()
+    return Answer(status, body, {**reply.headers, "Content-Type": "application/json"})
 
 
 def _unauthorized() -> Reply:

@@ -8,19 +8,17 @@ import struct
 import threading
 from queue import SimpleQueue
 from time import sleep
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from quant_platform_kit.contracts import BrokerOrder, Fill
 from quant_platform_kit.errors import PlatformError
 from quant_platform_kit.simulators._faults import WireFault, WireSwitch
+from quant_platform_kit.simulators._mangling import mangled_frame
 from quant_platform_kit.simulators.tws._codec import MalformedMessage, fields, frames, pack
-from quant_platform_kit.simulators.tws._desk import Cut
-from quant_platform_kit.simulators.tws._queries import Frames
+from quant_platform_kit.simulators.tws._desk import Cut, Desk
+from quant_platform_kit.simulators.tws._queries import Frames, Venue
 from quant_platform_kit.simulators.tws._requests import OPERATIONS, Requests, read, request_id
 from quant_platform_kit.simulators.tws._tables import Ask, Tell
-
-if TYPE_CHECKING:
-    from quant_platform_kit.simulators.tws._door import TwsDoor
 
 _GREETING: Final = b"API\0"
 _VERSIONS: Final = re.compile(rb"v(\d+)\.\.(\d+).*")
@@ -65,10 +63,35 @@ _LINE_LOST: Final = (1100, "Connectivity between IB and the program has been los
 _LINE_BACK: Final = (1102, "Connectivity has been restored - data maintained.")
 
 
+class Reception(Protocol):
+    """What a client is let in by, and shares with the others."""
+
+    @property
+    def venue(self) -> Venue:
+        """Where everybody trades."""
+
+    @property
+    def desk(self) -> Desk:
+        """Where everybody hands orders in."""
+
+    @property
+    def newest(self) -> int:
+        """The newest version of the protocol that is spoken."""
+
+    def enter(self, client: Client, number: int) -> bool:
+        """Let a client have its number; False when another one has it."""
+
+    def leave(self, client: Client) -> None:
+        """Forget a client whose connection has ended."""
+
+    def drop_connections(self) -> None:
+        """Cut every connection."""
+
+
 class Client:
     """One connection, served by a thread that reads and one that writes."""
 
-    def __init__(self, door: TwsDoor, connection: socket.socket) -> None:
+    def __init__(self, door: Reception, connection: socket.socket) -> None:
         self._door = door
         self._connection = connection
         self._host = door.venue.host
@@ -209,7 +232,7 @@ class Client:
         if fault in _SILENT:
             return []
         if fault is WireFault.MALFORMED:
-            return [pack(_kind(answer[0]), "?"), *answer[1:]]
+            return _mangled(answer, switch.seed)
         if fault is WireFault.CONNECTIVITY_LOST:
             self._send_later(switch, self._complaint(-1, *_LINE_BACK))
             return [self._complaint(-1, *_LINE_LOST), *answer]
@@ -244,6 +267,18 @@ class Client:
             self._connection.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass  # the reader notices as well, and takes the client off
+
+
+def _mangled(answer: Frames, seed: int | None) -> Frames:
+    """Return an answer one of whose frames is damaged."""
+    if seed is None:
+        return [pack(_kind(answer[0]), "?"), *answer[1:]]
+    places = [place for place, frame in enumerate(answer) if len(fields(frame[4:])) > 1]
+    if not places:
+        return answer
+    place = places[seed % len(places)]
+    damaged = pack(*mangled_frame(fields(answer[place][4:]), seed))
+    return [*answer[:place], damaged, *answer[place + 1 :]]
 
 
 def _kind(frame: bytes) -> int:

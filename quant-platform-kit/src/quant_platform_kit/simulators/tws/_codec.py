@@ -28,7 +28,7 @@ class MalformedMessage(Exception):
 
 def pack(*values: Value) -> bytes:
     """Return a frame of `values`."""
-    body = "".join(f"{text(value)}\0" for value in values).encode()
+    body = "".join(f"{text(value)}\0" for value in values).encode(errors="surrogateescape")
     return _LENGTH.pack(len(body)) + body
 
 

@@ -132,9 +132,11 @@ class OrderWriter:
         return pack(Tell.OPEN_ORDER, *OPEN_ORDER.write(self._version, values))
 
     def completed(self, order: BrokerOrder, request: OrderRequest, at: datetime) -> bytes:
-        """Return what an order that has ended looks like."""
+        """Return what an ended order looks like; one that filled no longer tells its size."""
+        size = {"totalQuantity": Decimal(0)} if order.filled_quantity else {}
         values = {
             **self._values(order, request),
+            **size,
             "status": _shown(order),
             "filledQuantity": order.filled_quantity,
             "completedTime": eastern(at),
