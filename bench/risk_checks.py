@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from bench._measure import BenchResult, interleaved_medians
@@ -96,6 +96,7 @@ def judge_all(asked: tuple[Leg, ...], snapshot: PortfolioSnapshot) -> list[Verdi
         gate=GateState(GateMode.ACTIVE),
         now=_NOW,
         managed=frozenset(_SYMBOLS),
+        closes_at=_NOW + timedelta(minutes=15),
         rules=_RULES,
         limits=_LIMITS,
         losses=Losses.of(history, _LIMITS.loss),

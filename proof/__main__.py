@@ -1,8 +1,8 @@
 """Try everything and write docs/reliability.md: ``python -m proof [--long]``.
 
-``python -m proof crash|simulate|kill|wires [--long]`` runs one part and writes nothing, unless
-told to ``--record`` its figures. ``python -m proof simulate --seed N --trace`` replays one schedule
-byte for byte, ``python -m proof crash --case LEGS:FAULT:NTH:MOMENT`` one crash, and
+``python -m proof PART [--long]`` runs one part and writes nothing, unless told to ``--record`` its
+figures. ``python -m proof simulate --seed N --trace`` replays one schedule byte for byte,
+``python -m proof crash --case LEGS:FAULT:NTH:MOMENT`` one crash, and
 ``python -m proof wires --case BROKER:FAULT:OCCASION:NTH`` one fault of a wire.
 """
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from proof import _crash, _kill, _report, _simulate, _wire_matrix
+from proof import _crash, _damage, _kill, _publishing, _report, _simulate, _wire_matrix
 from proof._account import Ground
 from proof._spread import be_quiet, end_politely, show, spread
 from proof._wire_cases import WireCase, cases
@@ -26,6 +26,10 @@ _SCHEDULES: Final = {False: 2_000, True: 100_000}  # in the short form and in th
 _KILLS: Final = {False: 10, True: 50}
 _SEEDS_A_PIECE: Final = 25
 _WIRES_A_PIECE: Final = 4
+_PUBLISHINGS: Final = {False: 1_000, True: 50_000}
+_PUBLISHINGS_A_PIECE: Final = 100
+_DAMAGES: Final = {False: 61, True: 1}  # one byte in so many
+_DAMAGE_PIECES: Final = 16
 _WIRES_A_CORE: Final = 3  # most of the time they wait for an answer
 DATABASES: Final = ("SQLite", "PostgreSQL")
 
@@ -90,6 +94,27 @@ def wires(*, long: bool) -> list[Tried]:
     return [tried for piece in found for tried in piece]
 
 
+def damage(*, long: bool) -> _damage.DamageCount:
+    """Spoil what is published on every core."""
+    total = _damage.spoil_pointer(every_value=long)
+    total.add(_damage.exchange_files())
+    step = _DAMAGES[long] * _DAMAGE_PIECES
+    pieces = [slice(step * n // _DAMAGE_PIECES, None, step) for n in range(_DAMAGE_PIECES)]
+    for count in spread(_damage.spoil_bytes, pieces, "damage"):
+        total.add(count)
+    return total
+
+
+def publishing(*, long: bool) -> _publishing.PublishingCount:
+    """Publish and read in any order on every core."""
+    total = _publishing.PublishingCount()
+    size = _PUBLISHINGS_A_PIECE
+    pieces = [range(n, n + size) for n in range(0, _PUBLISHINGS[long], size)]
+    for count in spread(_publishing.publish_in_any_order, pieces, "publishing"):
+        total.add(count)
+    return total
+
+
 def _try_again(asked: argparse.Namespace) -> int:
     if asked.part == "wires":
         tried = try_case(asked.case)
@@ -136,6 +161,12 @@ def _wires(asked: argparse.Namespace) -> Found:
     return Found(list(_wire_matrix.lines(tried)), _wire_matrix.broken(tried), table)
 
 
+def _snapshots(asked: argparse.Namespace) -> Found:
+    spoiled, published = damage(long=asked.long), publishing(long=asked.long)
+    figures = [*_damage.lines(spoiled), *_publishing.lines(published)]
+    return Found(figures, [*spoiled.broken, *published.broken])
+
+
 def _seeds(asked: argparse.Namespace) -> int:
     return int(asked.seeds or _SCHEDULES[asked.long])
 
@@ -162,6 +193,10 @@ def _wires_command(asked: argparse.Namespace) -> str:
     return f"python -m proof wires{_deep(asked)}"
 
 
+def _snapshots_command(asked: argparse.Namespace) -> str:
+    return f"python -m proof snapshots{_deep(asked)}"
+
+
 def _deep(asked: argparse.Namespace) -> str:
     return " --long" if asked.long else ""
 
@@ -173,6 +208,7 @@ _PARTS: Final[dict[str, tuple[str, _Work, _Command]]] = {
     "simulate": ("Simulation", _simulation, _simulate_command),
     "kill": ("kill -9 of the service", _kills, _kill_command),
     "wires": ("Faults of the wires", _wires, _wires_command),
+    "snapshots": ("Published snapshots", _snapshots, _snapshots_command),
 }
 
 

@@ -174,6 +174,10 @@ class FaultyBroker:
         """Return what the broker says of itself."""
         return self._inner.health()
 
+    def release(self) -> None:
+        """Give back what only one program can have."""
+        self._inner.release()
+
     @property
     def rules(self) -> TradingRules:
         """What the broker accepts and charges."""

@@ -66,6 +66,14 @@ FAILED with orders to look up; all of them came to rest afterwards, unless it sa
 `make prove-long` tries {matrix} runs; `make prove-wires` a sample, without the faults that have to
 be waited out. A simulator sends what protocol facts say; it does not prove that a broker does.
 
+**Published snapshots.** A bit of a byte of a published version is flipped, its file is cut there,
+every file is put in the place of every other one, and a service's loader is asked: it blocks, with
+the code that names the cause, or what was spoiled is a blank of the pointer. `make prove-long` does
+so at every byte, and gives each byte of the pointer all 255 other values. Publishers, retention,
+readers and a person who goes back share a store in an order that a seed decides, call by call;
+publishers are killed before a call or after it, and others go on in their place. A reader gets a
+version that was current meanwhile, whole; no version changes; the pointer goes back only when told.
+
 What is killed is a process, never the machine: the stores of crash enumeration and simulation lie
 in memory. That a commit reaches the disk is SQLite's and PostgreSQL's promise; the settings with
 which they keep it are tested with the store.

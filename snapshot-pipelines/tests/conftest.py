@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
@@ -14,7 +14,7 @@ from quant_platform_kit.contracts import Adjustment
 from quant_platform_kit.market import BarFrame, read_wide_closes
 from quant_platform_kit.strategy import Strategy, load_catalog
 from tests import buckets
-from us_equity_snapshot_pipelines import BuiltSnapshot, build_snapshot
+from us_equity_snapshot_pipelines import BuiltSnapshot, Release, build_snapshot, release
 
 SECTORS = {
     "Consumer Discretionary": ("BBY", "HD"),
@@ -71,6 +71,21 @@ def built(
     strategy: Strategy, prices: Mapping[str, BarFrame], sectors: Mapping[str, str]
 ) -> BuiltSnapshot:
     return build_snapshot(strategy, prices, sectors, date(2020, 2, 28))
+
+
+@pytest.fixture(scope="session")
+def months(
+    strategy: Strategy, prices: Mapping[str, BarFrame], sectors: Mapping[str, str]
+) -> list[Release]:
+    """Make the versions of five month ends, the last one being 2020-02-28."""
+    ends = (date(2019, 10, 31), date(2019, 11, 29), date(2019, 12, 31), date(2020, 1, 31))
+    at = datetime(2020, 2, 28, 22, tzinfo=UTC)
+    return [
+        release(
+            build_snapshot(strategy, prices, sectors, day), generated_at=at, code_version="0.1.0"
+        )
+        for day in (*ends, date(2020, 2, 28))
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -342,3 +342,24 @@ def test_what_looks_like_a_split_in_raw_prices_is_excluded_by_day(
     assert [(e.symbol, e.detail) for e in again.excluded] == [
         ("KO", f"what looks like {words} on 2020-01-15")
     ]
+
+
+def test_a_symbol_that_another_company_took_over_begins_anew(
+    strategy: Strategy, prices: Mapping[str, BarFrame], sectors: Mapping[str, str]
+) -> None:
+    frame = prices["KO"]
+    days = frame.sessions
+    taken_over = days.index(date(2018, 6, 1))
+    kept = np.r_[
+        : taken_over - 5, taken_over : len(days)
+    ]  # no price for a week, then another one's
+    reused = BarFrame(
+        symbol="KO", sessions=frame.days[kept], close=frame.close[kept], adjustment=frame.adjustment
+    )
+
+    def has_row(day: date) -> bool:
+        built = build_snapshot(strategy, {**prices, "KO": reused}, sectors, day)
+        return "KO" in {row.symbol for row in built.rows}
+
+    assert not has_row(days[taken_over + 272])
+    assert has_row(days[taken_over + 273])

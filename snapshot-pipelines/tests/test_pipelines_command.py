@@ -9,18 +9,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
-from quant_platform_kit.contracts import SnapshotManifest
+from quant_platform_kit.contracts import Adjustment, SnapshotManifest
 from quant_platform_kit.errors import InputError, ReasonCode, SettingsError
 from quant_platform_kit.inputs import SnapshotSource, load_snapshot, open_store, read_history
-from quant_platform_kit.market import xnys
+from quant_platform_kit.market import SimulatedClock, xnys
 from quant_platform_kit.strategy import load_catalog
 from us_equity_snapshot_pipelines import read_version
 from us_equity_snapshot_pipelines._command import app
+from us_equity_snapshot_pipelines._sources import PriceSource
+from us_equity_snapshot_pipelines._workshop import Workshop
 
 KILLER = Path(__file__).with_name("killed_at_each_step.py")
 PROFILE = "russell_1000_multi_factor_defensive"
@@ -97,10 +99,70 @@ def test_the_command_refuses_in_words_and_publishes_nothing(
     out = tmp_path / "snapshots"
 
     with pytest.raises(InputError, match="SIM_INDEX ends at 2024-03-15") as refusal:
-        main([*arguments, "--as-of", "2024-03-16", "--to", str(out)])
-
+        main([*arguments, "--as-of", "2024-03-18", "--to", str(out)])
     assert refusal.value.code is ReasonCode.HISTORY_STALE
+
+    with pytest.raises(InputError, match=r"closed on 2024-03-17.*session before is 2024-03-15"):
+        main([*arguments, "--as-of", "2024-03-17", "--to", str(out)])
     assert not out.exists()
+
+
+def test_a_universe_without_candidates_on_the_date_replaces_no_snapshot(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    out = tmp_path / "snapshots"
+    coming = "symbol,sector,start,end\nSIM_A,Energy,2024-03-18,\n"
+    (tmp_path / "universe.csv").write_text(coming)
+
+    with pytest.raises(InputError, match=r"no stock of .* as a candidate on 2024-03-14") as refusal:
+        main([*arguments, "--as-of", str(NEW), "--to", str(out)])
+
+    assert refusal.value.code is ReasonCode.HISTORY_MISSING
+    assert not out.exists()
+
+
+def test_warnings_are_told_when_a_version_is_built(
+    tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    starts = dict(zip(STOCKS, (OLD, OLD, SESSION), strict=True))
+    lines = [f"{symbol},Energy,{start},\n" for symbol, start in starts.items()]
+    (tmp_path / "universe.csv").write_text("symbol,sector,start,end\n" + "".join(lines))
+    out = str(tmp_path / "snapshots")
+
+    main([*arguments, "--as-of", str(NEW), "--to", out])
+    assert f"2 warnings; `qpk snapshot inspect {out}` shows them" in capsys.readouterr().out
+
+    main(["inspect", out])
+    assert "warning: SIM_C has no row" in capsys.readouterr().out
+
+
+def test_a_floor_that_is_not_the_profiles_own_is_a_warning(
+    tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "snapshots")
+
+    main([*arguments, "--as-of", str(NEW), "--to", out, "--min-close-usd", "5"])
+    main(["inspect", out])
+
+    assert (
+        "warning: stocks are eligible above 5 USD, as was asked for, and the profile says 10"
+        in (capsys.readouterr().out)
+    )
+
+
+def test_a_broken_pointer_is_told_where_versions_are_listed(
+    tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "snapshots"
+    main([*arguments, "--as-of", str(NEW), "--to", str(out)])
+    (out / "latest.json").write_text("{")
+    capsys.readouterr()
+
+    main(["list", str(out)])
+
+    version, told = capsys.readouterr().out.splitlines()
+    assert version.startswith(f"  {NEW}-")
+    assert "latest.json names no version, so no service trades on any" in told
 
 
 @pytest.fixture
@@ -174,10 +236,32 @@ def test_yahoo_without_its_library_is_refused(
 def test_nobody_is_asked_for_a_day_without_a_session(
     tmp_path: Path, broker_arguments: list[str]
 ) -> None:
-    build = ["build", *broker_arguments, "--as-of", "2013-02-23", "--prices", "broker"]
+    source = ["--prices", "broker", "--platform", "ibkr", "--to", str(tmp_path / "out")]
 
-    with pytest.raises(InputError, match="The exchange was closed from 2013-02-23"):
-        main([*build, "--platform", "ibkr", "--to", str(tmp_path / "out")])
+    with pytest.raises(InputError, match="The exchange was closed on 2013-02-23"):
+        main(["build", *broker_arguments, *source, "--as-of", "2013-02-23"])
+    with pytest.raises(InputError, match="No month ends from 2013-02-23 to 2013-02-24"):
+        main(["history", *broker_arguments, *source, "--from=2013-02-23", "--until=2013-02-24"])
+
+
+def test_a_price_of_a_session_that_goes_on_makes_no_snapshot(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    del arguments  # its files, whose last prices are of the session
+
+    def open_at(hour: int) -> Workshop:
+        return Workshop.open(
+            PROFILE,
+            config=tmp_path / "config.json",
+            prices=PriceSource(str(tmp_path / "prices.csv"), Adjustment.TOTAL_RETURN),
+            universe=tmp_path / "universe.csv",
+            days=(SESSION,),
+            clock=SimulatedClock(datetime(2024, 3, 15, hour, tzinfo=UTC)),
+        )
+
+    with pytest.raises(InputError, match=r"session of 2024-03-15 has not closed.*is 2024-03-14"):
+        open_at(19)
+    assert open_at(20).recipe.benchmark == "SIM_INDEX"
 
 
 def test_a_session_that_has_not_closed_has_no_snapshot(

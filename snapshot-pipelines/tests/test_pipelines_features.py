@@ -184,6 +184,14 @@ def test_the_floors_of_the_configuration_replace_the_base_ones(
         assert eligible(build_snapshot(grown, sample, {}, AS_OF)) == expected
 
 
+@pytest.mark.parametrize("floor", [math.nan, math.inf, -5.0])
+def test_a_floor_that_is_no_price_is_refused(
+    sample: Prices, mega_cap: Configured, floor: float
+) -> None:
+    with pytest.raises(InputError, match="is no price that a close can be above"):
+        build_snapshot(mega_cap(), sample, {}, AS_OF, min_close_usd=floor)
+
+
 # ── Peers and sectors ──────────────────────────────────────────────────────────────────
 
 

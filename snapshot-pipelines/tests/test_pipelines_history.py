@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -140,6 +141,29 @@ def test_a_backtest_reads_what_was_current_when_its_session_began(
     assert refusal.value.code is ReasonCode.SNAPSHOT_STALE
 
 
+def test_a_changed_version_of_a_history_blocks_and_says_what_it_was_held_against(
+    workshop: Workshop, strategy: Strategy, days: tuple[date, ...], tmp_path: Path
+) -> None:
+    with open_workers(1) as workers:
+        made = build_history(workshop, days[:1], str(tmp_path), workers)
+    manifest = tmp_path / made.versions[0].version / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes().replace(b"0.1.0", b"0.2.0"))
+    need = strategy.manifest.snapshot
+    assert need is not None
+
+    with pytest.raises(InputError, match=r"not the file that history\.json describes") as refusal:
+        load_snapshot(
+            SnapshotSource(tmp_path, is_history=True),
+            need,
+            profile=strategy.manifest.profile,
+            config_sha256=strategy.config_sha256,
+            session=xnys().offset(days[0], 1),
+            calendar=xnys(),
+        )
+
+    assert refusal.value.code is ReasonCode.SNAPSHOT_HASH
+
+
 def test_the_current_version_of_the_place_stays_current(built_here: Path) -> None:
     assert "latest.json" not in open_store(built_here).names()
     assert len(versions(open_store(built_here))) == 17
@@ -181,6 +205,18 @@ def test_what_was_finished_is_not_made_again(
     assert content(tmp_path) == before
 
 
+def test_a_version_that_was_removed_since_is_made_again(
+    workshop: Workshop, days: tuple[date, ...], tmp_path: Path
+) -> None:
+    with open_workers(1) as workers:
+        made = build_history(workshop, days[:2], str(tmp_path), workers)
+        before = content(tmp_path)
+        shutil.rmtree(tmp_path / made.versions[0].version)
+        build_history(workshop, days[:2], str(tmp_path), workers)
+
+    assert content(tmp_path) == before
+
+
 def test_other_prices_are_other_versions(
     workshop: Workshop, days: tuple[date, ...], tmp_path: Path
 ) -> None:
@@ -198,9 +234,9 @@ def test_other_prices_are_other_versions(
     assert len(versions(open_store(tmp_path))) == 2
 
 
-def test_no_month_end_is_no_history(workshop: Workshop, tmp_path: Path) -> None:
-    with open_workers(1) as workers, pytest.raises(InputError, match="no month end"):
-        build_history(workshop, (), str(tmp_path), workers)
+def test_no_month_end_is_no_history() -> None:
+    with pytest.raises(InputError, match="No month ends from 2020-03-02 to 2020-03-30"):
+        month_ends(xnys(), date(2020, 3, 2), date(2020, 3, 30))
 
 
 def test_a_scheduler_that_is_not_there_is_a_setting_error() -> None:

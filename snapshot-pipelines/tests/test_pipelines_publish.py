@@ -162,14 +162,12 @@ def edit(path: Path, old: bytes, new: bytes) -> None:
     ("name", "spoil"),
     [
         ("snapshot.csv", lambda path: edit(path, b"KO", b"OK")),
-        ("snapshot.csv", lambda path: path.unlink()),
         ("manifest.json", lambda path: edit(path, b'"row_count": 21', b'"row_count": 20')),
         ("manifest.json", lambda path: edit(path, b'"2020-02-28-', b'"2020-02-27-')),
         ("manifest.json", lambda path: path.write_bytes(path.read_bytes()[:-9])),
-        ("index.html", lambda path: path.unlink()),
         ("snapshot.parquet", lambda path: path.write_bytes(path.read_bytes()[:-9])),
     ],
-    ids=["edited", "gone", "manifest edited", "renamed", "cut", "page gone", "parquet cut"],
+    ids=["edited", "manifest edited", "renamed", "cut", "parquet cut"],
 )
 def test_a_version_with_other_content_is_never_replaced(
     tmp_path: Path, built: BuiltSnapshot, name: str, spoil: Callable[[Path], None]
@@ -182,6 +180,22 @@ def test_a_version_with_other_content_is_never_replaced(
         published(tmp_path, built)
 
     assert refusal.value.code is ReasonCode.SNAPSHOT_HASH
+    assert content(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["snapshot.csv", "index.html"])
+def test_a_version_of_which_a_file_is_gone_is_not_made_current(
+    tmp_path: Path, built: BuiltSnapshot, name: str
+) -> None:
+    manifest = published(tmp_path, built)
+    (tmp_path / manifest.version / name).unlink()
+    (tmp_path / "latest.json").unlink()
+    before = content(tmp_path)
+
+    with pytest.raises(InputError, match=r"A part of the version .* is missing") as refusal:
+        published(tmp_path, built)
+
+    assert refusal.value.code is ReasonCode.SNAPSHOT_CONFLICT
     assert content(tmp_path) == before
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -17,25 +14,23 @@ from quant_platform_kit.errors import InputError, ReasonCode
 from quant_platform_kit.inputs import (
     ObjectStore,
     SnapshotSource,
-    StoredObject,
     load_snapshot,
     open_store,
     read_pointer,
 )
-from quant_platform_kit.market import BarFrame, SimulatedClock, xnys
+from quant_platform_kit.market import xnys
 from quant_platform_kit.strategy import Strategy
 from tests import buckets
+from tests.meddling import JustBefore, Mortal, PowerCutError, Through
 from us_equity_snapshot_pipelines import (
     BuiltSnapshot,
     Release,
-    build_snapshot,
     publish_release,
     read_version,
     release,
     use_version,
     versions,
 )
-from us_equity_snapshot_pipelines._publish import prune
 
 # Google's client leaves answers that were errors to the garbage collector, sockets and all.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
@@ -47,16 +42,6 @@ Load = Callable[[str], FeatureSnapshot]
 
 def made(built: BuiltSnapshot, at: datetime = AT) -> Release:
     return release(built, generated_at=at, code_version="0.1.0")
-
-
-@pytest.fixture(scope="module")
-def months(
-    strategy: Strategy, prices: Mapping[str, BarFrame], sectors: Mapping[str, str]
-) -> list[Release]:
-    """Make the versions of five month ends, the last one being 2020-02-28."""
-    ends = (date(2019, 10, 31), date(2019, 11, 29), date(2019, 12, 31), date(2020, 1, 31))
-    days = (*ends, date(2020, 2, 28))
-    return [made(build_snapshot(strategy, prices, sectors, day)) for day in days]
 
 
 @pytest.fixture
@@ -117,6 +102,17 @@ def test_an_older_snapshot_does_not_take_the_place_of_a_newer_one(
     assert versions(store) == (newest.version,)
 
 
+def test_a_place_serves_one_profile(location: str, built: BuiltSnapshot) -> None:
+    store = open_store(location)
+    first = publish_release(store, made(built))
+
+    with pytest.raises(InputError, match=f"serves {first.profile}") as refusal:
+        publish_release(store, made(replace(built, profile="another_profile")))
+
+    assert refusal.value.code is ReasonCode.SNAPSHOT_PROFILE
+    assert versions(store) == (first.version,)
+
+
 def test_the_way_back_is_to_use_a_version_that_is_there(
     location: str, months: list[Release]
 ) -> None:
@@ -132,37 +128,28 @@ def test_the_way_back_is_to_use_a_version_that_is_there(
     assert refusal.value.code is ReasonCode.SNAPSHOT_MISSING
 
 
-def test_only_the_newest_versions_are_kept_and_the_current_one(
+def test_a_broken_pointer_is_replaced_by_the_next_publication_or_by_hand(
     location: str, months: list[Release]
 ) -> None:
     store = open_store(location)
-    names = [each.manifest.version for each in months]
-    for each in months:
-        publish_release(store, each, keep=3)
-    assert versions(store) == tuple(names[-3:])
-    assert {name.split("/")[0] for name in store.names()} == {*names[-3:], "latest.json"}
+    for each in months[1:3]:
+        publish_release(store, each)
+    break_pointer(store)
 
-    use_version(store, names[-3])
-    assert prune(store, 2) == ()
-    assert read_version(store).manifest.version == names[-3]
+    with pytest.raises(InputError, match="is older: nothing was published"):
+        publish_release(store, months[0])  # nobody knows what was current; not what came before
+    use_version(store, months[1].manifest.version)
+    assert current(store) == months[1].manifest.version
+
+    break_pointer(store)
+    publish_release(store, months[3])
+    assert current(store) == months[3].manifest.version
 
 
-def test_litter_of_killed_publishers_goes_once_it_is_a_day_old(
-    tmp_path: Path, months: list[Release]
-) -> None:
-    killed = AT - timedelta(days=1, minutes=1)
-    for name, touched in (("old", killed), ("young", AT)):
-        litter = tmp_path / f".publishing-{name}"
-        litter.mkdir()
-        (litter / "object").write_bytes(b"half of it")
-        os.utime(litter, (touched.timestamp(), touched.timestamp()))
-    store = open_store(tmp_path)
-
-    publish_release(store, months[0])
-    assert len(list(tmp_path.glob(".publishing-*"))) == 2  # nothing goes unless it is asked to
-
-    publish_release(store, months[1], keep=2, clock=SimulatedClock(AT))
-    assert [path.name for path in tmp_path.glob(".publishing-*")] == [".publishing-young"]
+def break_pointer(store: ObjectStore) -> None:
+    seen = store.read("latest.json")
+    assert seen is not None
+    assert store.replace("latest.json", seen.data[:20], seen.generation)
 
 
 def test_a_changed_byte_of_any_object_stops_the_trade(
@@ -253,7 +240,9 @@ def test_a_reader_sees_one_version_or_another_and_never_a_mixture(
 def test_a_publisher_that_was_overtaken_moves_nothing(location: str, months: list[Release]) -> None:
     store = open_store(location)
     publish_release(store, months[0])
-    overtaken = Overtaken(store, lambda: publish_release(store, months[2]))
+    overtaken = JustBefore(
+        store, lambda: publish_release(store, months[2]), replacing="latest.json"
+    )
 
     with pytest.raises(InputError, match="stored and not current") as refusal:
         publish_release(overtaken, months[1])
@@ -262,75 +251,7 @@ def test_a_publisher_that_was_overtaken_moves_nothing(location: str, months: lis
     assert current(store) == months[2].manifest.version
 
 
-@dataclass
-class Through:
-    """A store that something happens to."""
-
-    inner: ObjectStore
-
-    def where(self, name: str = "") -> str:
-        return self.inner.where(name)
-
-    def read(self, name: str) -> StoredObject | None:
-        return self.inner.read(name)
-
-    def create(self, name: str, data: bytes) -> bool:
-        return self.inner.create(name, data)
-
-    def replace(self, name: str, data: bytes, generation: str | None) -> bool:
-        return self.inner.replace(name, data, generation)
-
-    def names(self) -> tuple[str, ...]:
-        return self.inner.names()
-
-    def delete(self, name: str) -> None:
-        self.inner.delete(name)
-
-    def sweep(self, before: datetime) -> int:
-        return self.inner.sweep(before)
-
-
-@dataclass
-class Overtaken(Through):
-    """Just before the pointer is replaced, another publisher does it."""
-
-    other: Callable[[], Any]
-
-    def replace(self, name: str, data: bytes, generation: str | None) -> bool:
-        self.other()
-        return self.inner.replace(name, data, generation)
-
-
 # ── Cut off ────────────────────────────────────────────────────────────────────────────
-
-
-class PowerCutError(Exception):
-    """The publisher is gone."""
-
-
-@dataclass
-class Mortal(Through):
-    """A store whose user lives for so many changes; the last one may still arrive."""
-
-    left: int
-    arrives: bool
-
-    def create(self, name: str, data: bytes) -> bool:
-        return self._change(lambda: self.inner.create(name, data))
-
-    def replace(self, name: str, data: bytes, generation: str | None) -> bool:
-        return self._change(lambda: self.inner.replace(name, data, generation))
-
-    def delete(self, name: str) -> None:
-        self._change(lambda: self.inner.delete(name))
-
-    def _change(self, change: Callable[[], Any]) -> Any:  # noqa: ANN401 (whatever it returns)
-        self.left -= 1
-        if self.left < 0:
-            if self.arrives:
-                change()
-            raise PowerCutError
-        return change()
 
 
 @pytest.mark.parametrize("arrives", [False, True], ids=["before", "after"])

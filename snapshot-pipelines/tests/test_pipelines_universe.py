@@ -51,19 +51,33 @@ def test_without_dates_everybody_has_always_been_in(path: Path) -> None:
     assert universe.sector("XOM", date(1999, 1, 4)) == "Energy, Oil"
 
 
+def test_a_file_as_a_spreadsheet_saves_it_is_read(path: Path) -> None:
+    text = HEADER + "KO,Consumer Staples,2016-02-29,\n\nXOM,Energy,2010-01-04,\n\n"
+    path.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+
+    assert read_universe(path).members(date(2016, 2, 29)) == {"KO", "XOM"}
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "its header is neither"),
-        ("ticker,sector\nKO,Energy\n", "its header is neither"),
-        ("symbol,sector\nKO\n", r"line 2 reads \['KO'\]"),
-        ("symbol,sector\nKO, \n", "line 2 reads"),
-        ("symbol,sector\nko,A\n", "line 2 reads"),
-        ("symbol,sector\nKO,A\nKO,B\n", "line 3 repeats KO"),
-        (HEADER + "KO,A,2010-01-04,2011-01-03\nKO,A,2011-01-03,\n", "line 3 repeats KO"),
-        (HEADER + "KO,A,2010-01-04,\nKO,A,2012-01-03,\n", "line 3 repeats KO"),
-        (HEADER + "KO,A,2010-01-04,2009-01-03\n", "line 2: KO ends on 2009-01-03, before"),
-        (HEADER + "KO,A,soon,\n", "line 2: Invalid isoformat"),
+        ("", r"its header is \[\], neither"),
+        ("ticker,sector\nKO,Energy\n", r"its header is \['ticker', 'sector'\], neither"),
+        (HEADER, "it has no line"),
+        ("symbol,sector\nKO\n", r"line 2 \(KO\) has 1 cells for 2 columns"),
+        ("symbol,sector\nKO, \n", r"line 2 \(KO, \) breaks the rule: sector is a name"),
+        ("symbol,sector\nKO,A\0\n", "sector is a name"),
+        ("symbol,sector\nko,A\n", r"line 2 \(ko,A\) breaks the rule: symbol is an upper-case"),
+        ("symbol,sector\nBRK B,A\n", "symbol is an upper-case ticker"),
+        ("symbol,sector\n\u041a\u041e,A\n", "symbol is an upper-case ticker"),  # Cyrillic
+        ("symbol,sector\n\nKO,A\nKO,B\n", r"line 4 \(KO,B\) repeats KO"),
+        (HEADER + "KO,A,2010-01-04,2011-01-03\nKO,A,2011-01-03,\n", r"line 3 .* repeats KO"),
+        (HEADER + "KO,A,2010-01-04,\nKO,A,2012-01-03,\n", r"line 3 .* repeats KO"),
+        (HEADER + "KO,A,2010-01-04,2009-01-03\n", "KO ends on 2009-01-03, before"),
+        (HEADER + "KO,A,soon,\n", r"line 2 \(KO,A,soon,\) breaks the rule: start is a day"),
+        (HEADER + "KO,A,,\n", "start is a day"),
+        (HEADER + "KO,A,20100104,\n", "start is a day"),
+        (HEADER + "KO,A,2010-01-04,2019-02-29\n", "end is a day, YYYY-MM-DD, or blank"),
         ('symbol,sector\nKO,"A\n', "unexpected end of data"),
     ],
 )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
@@ -191,3 +194,17 @@ def test_a_bucket_that_does_not_exist_has_nothing_and_takes_nothing(
 def test_an_address_without_a_bucket_is_a_setting_error() -> None:
     with pytest.raises(SettingsError, match="names no bucket"):
         open_store("gs:///some_profile")
+
+
+def test_a_client_that_is_not_installed_is_named_by_an_extra_that_exists(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "quant_platform_kit.inputs._bucket", raising=False)
+    monkeypatch.setitem(sys.modules, "google.cloud.storage", None)
+
+    with pytest.raises(SettingsError, match="is not installed") as refusal:
+        open_store("gs://desk/some_profile")
+
+    extra = re.search(r"quant-platform-kit\[(\w+)\]", refusal.value.message)
+    assert extra is not None
+    assert extra[1] in (metadata("quant-platform-kit").get_all("Provides-Extra") or ())

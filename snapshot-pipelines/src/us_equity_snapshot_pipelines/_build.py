@@ -118,7 +118,7 @@ def build_snapshot(
     ContractError
         When the profile declares no snapshot, or a column that no pipeline computes.
     InputError
-        When the universe is empty, a benchmark cannot be computed at `as_of`, adjustments differ,
+        When no stock is a candidate on `as_of`, a benchmark cannot be computed, adjustments differ,
         a symbol has no sector, or a turnover is asked for and no price has a volume. A single
         symbol without usable prices is excluded instead.
     """
@@ -156,7 +156,10 @@ def lay_out(recipe: Recipe, prices: Mapping[str, BarFrame], first: date, last: d
 def build_rows(recipe: Recipe, panel: PricePanel, universe: Universe, as_of: date) -> BuiltSnapshot:
     """Compute one snapshot from a panel that `lay_out` made."""
     window = panel.at(as_of)
-    known = universe.known(as_of)
+    known, members = universe.known(as_of), universe.members(as_of)
+    candidates = members & frozenset(recipe.stocks)
+    if not candidates:
+        raise _no_candidate(recipe, as_of)
     sectors = universe.sectors(recipe.stocks, as_of)
     if recipe.by_sector:
         coming = universe.symbols - known
@@ -166,9 +169,8 @@ def build_rows(recipe: Recipe, panel: PricePanel, universe: Universe, as_of: dat
         window, window.row(recipe.benchmark), None if broad is None else window.row(broad)
     )
     cells = compute(recipe.features, prices)
-    members = universe.members(as_of)
-    candidates = np.array([s in members and s in recipe.stocks for s in window.symbols])
-    eligible = candidates & _reaches_floors(recipe, prices, cells)
+    is_candidate = np.array([symbol in candidates for symbol in window.symbols])
+    eligible = is_candidate & _reaches_floors(recipe, prices, cells)
     excluded = {e.symbol: e for e in _exclusions(recipe, panel, window, known)}
     table = _plain([eligible.astype(np.float64), *cells.values()])
     names = (ELIGIBLE, *recipe.features)
@@ -224,17 +226,17 @@ def _reaches_floors(recipe: Recipe, prices: Prices, cells: Mapping[str, Floats])
 def _exclusions(
     recipe: Recipe, panel: PricePanel, window: Window, known: frozenset[str]
 ) -> Iterable[Exclusion]:
-    for symbol in recipe.stocks:
-        if symbol not in known:
-            yield Exclusion(symbol, ReasonCode.HISTORY_MISSING, "no candidate up to the date")
+    stocks = frozenset(recipe.stocks)
+    for symbol in stocks - known:
+        yield Exclusion(symbol, ReasonCode.HISTORY_MISSING, "no candidate up to the date")
     for row in window.suspects().tolist():
         symbol, fault = window.symbols[row], window.fault(row)
-        if fault is not None and symbol in recipe.stocks:
+        if fault is not None and symbol in stocks:
             yield Exclusion(symbol, *fault)
     if panel.adjustment is not Adjustment.RAW:
         return
     for split in suspected_splits(window):
-        if split.symbol in recipe.stocks:
+        if split.symbol in stocks:
             yield Exclusion(split.symbol, ReasonCode.BAR_INVALID, split.words)
 
 
@@ -265,6 +267,15 @@ def _check_benchmark(symbol: str, prices: Mapping[str, BarFrame], first: date, l
             symbol,
             f"has {closes} of the {WINDOW} closes needed by {first}",
         )
+
+
+def _no_candidate(recipe: Recipe, as_of: date) -> InputError:
+    return InputError(
+        f"The universe has no stock of {recipe.profile} as a candidate on {as_of}, so there is "
+        "nothing to rank. Nothing was built; the last published snapshot stays. Check the universe "
+        "file, its dates and the profile's configuration.",
+        code=ReasonCode.HISTORY_MISSING,
+    )
 
 
 def _no_benchmark(code: ReasonCode, symbol: str, what: str) -> InputError:

@@ -97,13 +97,15 @@ def build(  # noqa: PLR0913 (each is an option)
         config=config,
         prices=PriceSource(prices, adjustment, platform),
         universe=universe,
-        first=as_of,
-        last=as_of,
+        days=(as_of,),
         min_close_usd=min_close_usd,
     )
     store = open_store(to)
-    manifest = publish_release(store, workshop.make(as_of, store), keep=keep, clock=workshop.clock)
+    made = workshop.make(as_of, store)
+    manifest = publish_release(store, made, keep=keep, clock=workshop.clock)
     _show_published(manifest, store.where(), as_json=as_json)
+    if made.warnings and not as_json:
+        _print(f"{len(made.warnings)} warnings; `qpk snapshot inspect {to}` shows them")
 
 
 @app.command()
@@ -141,16 +143,15 @@ def history(  # noqa: PLR0913 (each is an option)
     from us_equity_snapshot_pipelines._workers import open_workers
     from us_equity_snapshot_pipelines._workshop import Workshop
 
+    days = month_ends(xnys(), first, until)
     workshop = Workshop.open(
         profile,
         config=config,
         prices=PriceSource(prices, adjustment, platform),
         universe=universe,
-        first=first,
-        last=until,
+        days=days,
         min_close_usd=min_close_usd,
     )
-    days = month_ends(xnys(), first, until)
     console = Console(stderr=True)
     with open_workers(workers, scheduler) as found, Progress(console=console) as shown:
         bar = shown.add_task(f"{len(days)} month ends on {found.count} workers", total=len(days))
@@ -193,11 +194,8 @@ def inspect(
     as_json: Json = False,
 ) -> None:
     """Check that a version is whole, and show what it says."""
-    import json
-
     from quant_platform_kit.inputs import open_store
     from us_equity_snapshot_pipelines._publish import read_release
-    from us_equity_snapshot_pipelines._release import SUMMARY_FILE
 
     store = open_store(location)
     found = read_release(store, version)
@@ -205,7 +203,6 @@ def inspect(
         _print(canonical(found.manifest))
         return
     manifest = found.manifest
-    summary = json.loads(found.files.get(SUMMARY_FILE, b"{}"))
     _table(
         f"{manifest.profile}, version {manifest.version}",
         (
@@ -215,25 +212,26 @@ def inspect(
             ("prices", manifest.adjustment.value),
             ("rows", manifest.row_count),
             ("columns", ", ".join(manifest.columns)),
-            ("dividends", _dividends(summary.get("dividends", ()))),
+            ("dividends", _dividends(found.summary.get("dividends", ()))),
             ("built", f"{manifest.generated_at:%Y-%m-%d %H:%M} UTC by {manifest.code_version}"),
             ("files", ", ".join(manifest.files)),
             ("address", store.where(manifest.version)),
         ),
     )
-    for line in summary.get("warnings", ()):
+    for line in found.warnings:
         _print(f"  warning: {line}")
 
 
 @app.command("list")
 def list_versions(location: Location, *, as_json: Json = False) -> None:
     """List the versions of a location, the current one marked."""
-    from quant_platform_kit.inputs import open_store, read_pointer
+    from quant_platform_kit.inputs import LATEST_FILE, open_store
+    from us_equity_snapshot_pipelines._pointer import look_at_pointer
     from us_equity_snapshot_pipelines._publish import versions
 
     store = open_store(location)
-    seen = read_pointer(store)
-    current = None if seen is None else seen[0].version
+    seen = look_at_pointer(store)
+    current = None if seen.pointer is None else seen.pointer.version
     found = versions(store)
     if as_json:
         _print(canonical({"current": current, "versions": found}))
@@ -242,6 +240,11 @@ def list_versions(location: Location, *, as_json: Json = False) -> None:
         _print(f"{'*' if version == current else ' '} {version}")
     if not found:
         _print(f"nothing is published at {store.where()}")
+    if seen.is_broken:
+        _print(
+            f"{store.where(LATEST_FILE)} names no version, so no service trades on any. Publish "
+            "again, or choose one with `qpk snapshot use`."
+        )
 
 
 @app.command()

@@ -21,6 +21,7 @@ from quant_platform_kit.contracts import digest
 from quant_platform_kit.errors import InputError, ReasonCode
 from quant_platform_kit.inputs import (
     HISTORY_FILE,
+    MANIFEST_FILE,
     ObjectStore,
     PastVersion,
     SnapshotHistory,
@@ -37,7 +38,7 @@ from us_equity_snapshot_pipelines._panel import PricePanel
 from us_equity_snapshot_pipelines._publish import store_version
 from us_equity_snapshot_pipelines._ranking import choose
 from us_equity_snapshot_pipelines._recipe import Recipe
-from us_equity_snapshot_pipelines._release import release
+from us_equity_snapshot_pipelines._release import release, sha256
 from us_equity_snapshot_pipelines._universe import Universe
 from us_equity_snapshot_pipelines._workers import Workers
 from us_equity_snapshot_pipelines._workshop import Workshop
@@ -84,9 +85,22 @@ class Partition:
 
 
 def month_ends(calendar: ExchangeCalendar, first: date, last: date) -> tuple[date, ...]:
-    """Return the last session of every month from `first` to `last`."""
+    """Return the last session of every month from `first` to `last`.
+
+    Raises
+    ------
+    InputError
+        ``HISTORY_MISSING`` when there is none.
+    """
     days = calendar.sessions(first, last)
-    return tuple(day for day in days if calendar.is_last_session_of_month(day))
+    ends = tuple(day for day in days if calendar.is_last_session_of_month(day))
+    if not ends:
+        raise InputError(
+            f"No month ends from {first} to {last}, so there is no history to build. Give a longer "
+            "span.",
+            code=ReasonCode.HISTORY_MISSING,
+        )
+    return ends
 
 
 def build_history(
@@ -106,7 +120,7 @@ def build_history(
     ----------
     workshop : Workshop
     days : sequence of date
-        Sessions, ascending.
+        Sessions, ascending; at least one.
     location : str
     workers : Workers
     progress : callable, optional
@@ -116,12 +130,6 @@ def build_history(
     InputError
         As `build_snapshot` and `publish` do; finished partitions stay, and are not made again.
     """
-    if not days:
-        raise InputError(
-            "There is no month end between the two dates, so there is no history to build. Give a "
-            "longer span.",
-            code=ReasonCode.HISTORY_MISSING,
-        )
     store = open_store(location)
     found: list[PastVersion] = []
     for entries in workers.run(make_partition, _partitions(workshop, days, location)):
@@ -132,12 +140,17 @@ def build_history(
 
 
 def make_partition(task: Partition) -> tuple[PastVersion, ...]:
-    """Make and store the versions of one partition, unless its note says that they are there."""
+    """Make and store the versions of one partition, unless its note names them and they are there.
+
+    Versions that no list names yet may have been removed since, as old ones.
+    """
     store = open_store(task.location)
     name = task.note  # every price goes into it
     note = store.read(name)
     if note is not None:
-        return decode_document(SnapshotHistory, note.data, store.where(name)).versions
+        noted = decode_document(SnapshotHistory, note.data, store.where(name)).versions
+        if all(_is_there(store, each) for each in noted):
+            return noted
     calendar = xnys()
     entries = []
     for day in task.days:
@@ -147,13 +160,25 @@ def make_partition(task: Partition) -> tuple[PastVersion, ...]:
             generated_at=task.generated_at,
             code_version=package.__version__,
             choice=choose(task.strategy, built, calendar),
+            findings=task.recipe.findings,
             dividends=gone_ex(task.dividends, task.panel, day),
         )
         pointer = store_version(store, made).pointer
         entries.append(PastVersion(day, pointer.version, pointer.manifest_sha256))
     versions = tuple(entries)
-    store.create(name, encode_document(SnapshotHistory(versions)))
+    _note(store, name, encode_document(SnapshotHistory(versions)))
     return versions
+
+
+def _note(store: ObjectStore, name: str, data: bytes) -> None:
+    if not store.create(name, data):
+        stale = store.read(name)
+        store.replace(name, data, None if stale is None else stale.generation)
+
+
+def _is_there(store: ObjectStore, past: PastVersion) -> bool:
+    manifest = store.read(f"{past.version}/{MANIFEST_FILE}")
+    return manifest is not None and sha256(manifest.data) == past.manifest_sha256
 
 
 def _partitions(workshop: Workshop, days: Sequence[date], location: str) -> Iterator[Partition]:

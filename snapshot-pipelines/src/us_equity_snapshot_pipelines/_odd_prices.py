@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
@@ -12,7 +15,7 @@ from quant_platform_kit.market import BarFrame
 
 _JUMP: Final = 0.45  # a day's move from which on somebody should look
 _RENAMED: Final = 0.25  # how far the first close of a new name may lie from the last of the old
-_RENAMED_DAYS: Final = 5
+_RENAMED_WITHIN: Final = timedelta(days=5)
 
 
 def findings_in(frames: Mapping[str, BarFrame], adjustment: Adjustment) -> tuple[str, ...]:
@@ -31,14 +34,17 @@ def findings_in(frames: Mapping[str, BarFrame], adjustment: Adjustment) -> tuple
 
 
 def _renames(ended: Mapping[str, BarFrame], begun: Mapping[str, BarFrame]) -> Iterator[str]:
+    listed = sorted((frame.first_session, symbol) for symbol, frame in begun.items())
     for old, before in ended.items():
-        for new, after in begun.items():
-            pause = (after.first_session - before.last_session).days
-            apart = abs(float(after.close[0]) / float(before.close[-1]) - 1)
-            if 0 < pause <= _RENAMED_DAYS and apart <= _RENAMED:
+        last = before.last_session
+        soon = bisect_right(listed, last, key=itemgetter(0))
+        late = bisect_right(listed, last + _RENAMED_WITHIN, key=itemgetter(0))
+        for first, new in listed[soon:late]:
+            apart = abs(float(begun[new].close[0]) / float(before.close[-1]) - 1)
+            if apart <= _RENAMED:
                 yield (
-                    f"{new} begins on {after.first_session} about where {old} ended: if it was "
-                    "renamed, give its whole history under the new name"
+                    f"{new} begins on {first} about where {old} ended: if it was renamed, give its "
+                    "whole history under the new name"
                 )
 
 

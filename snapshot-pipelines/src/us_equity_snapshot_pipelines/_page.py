@@ -76,12 +76,13 @@ def _changes(
 ) -> Mapping[str, object]:
     now = {row.symbol: row for row in rows}
     then = {row.symbol: row for row in before.rows}
+    spreads = {name: _spread(rows, name) for name in names}
     moves = []
     for symbol in sorted(now.keys() & then.keys()):
         for name in names:
             old, new = then[symbol].features.get(name, math.nan), now[symbol].features[name]
             if math.isfinite(old) and math.isfinite(new) and old != new:
-                moves.append((abs(new - old) / _spread(rows, name), symbol, name, old, new))
+                moves.append((abs(new - old) / spreads[name], symbol, name, old, new))
     moves.sort(key=lambda move: (-move[0], move[1], move[2]))
     return {
         "version": before.manifest.version,
@@ -97,4 +98,4 @@ def _changes(
 def _spread(rows: Sequence[FeatureRow], name: str) -> float:
     """Return the range of a feature, so that moves of different features compare."""
     known = [v for row in rows if math.isfinite(v := row.features[name])]
-    return (max(known) - min(known)) or 1.0
+    return (max(known) - min(known) if known else 0.0) or 1.0

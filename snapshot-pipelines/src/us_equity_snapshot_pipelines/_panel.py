@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Final, Self
 
@@ -20,6 +21,7 @@ WINDOW: Final = 274
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
+Places = NDArray[np.int32]
 Days = NDArray[np.datetime64]
 
 
@@ -41,6 +43,8 @@ class PricePanel:
         Prices that each symbol has before the first column.
     strays : mapping of str to array of datetime64
         Days on which a symbol has a price and the benchmark has none.
+    gaps : pair of arrays of int
+        Rows and columns of the cells without a price: they are few, and every date asks for them.
     """
 
     symbols: tuple[str, ...]
@@ -50,12 +54,7 @@ class PricePanel:
     adjustment: Adjustment
     earlier: Counts
     strays: Mapping[str, Days]
-    _missing: tuple[NDArray[np.int32], NDArray[np.int32]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Find the cells without a price once: they are few, and every date asks for them."""
-        rows, columns = np.nonzero(~np.isfinite(self.close))
-        object.__setattr__(self, "_missing", (rows.astype(np.int32), columns.astype(np.int32)))
+    gaps: tuple[Places, Places]
 
     @classmethod
     def of(
@@ -100,7 +99,17 @@ class PricePanel:
                 volume[row, places[fits]] = frame.volume[start:][fits]
             if not fits.all():
                 strays[symbol] = own[~fits]
-        return cls(rows, days, close, volume, benchmark.adjustment, earlier, strays)
+        gap_rows, gap_columns = np.nonzero(~np.isfinite(close))
+        return cls(
+            symbols=rows,
+            days=days,
+            close=close,
+            volume=volume,
+            adjustment=benchmark.adjustment,
+            earlier=earlier,
+            strays=strays,
+            gaps=(gap_rows.astype(np.int32), gap_columns.astype(np.int32)),
+        )
 
     def at(self, session: date) -> Window:
         """Return what is known at the close of `session`, one of the panel's days; a view."""
@@ -120,22 +129,28 @@ class PricePanel:
         return _fingerprint(self.symbols, self.days, self.earlier, self.close, self.volume)
 
     def cut(self, first: date, last: date) -> PricePanel:
-        """Return the part that snapshots from `first` to `last` need: what a worker is sent."""
+        """Return the part that snapshots from `first` to `last` need: what a worker is sent.
+
+        It is a view; another process gets a copy of the part, and no more of the panel.
+        """
         stop = int(np.searchsorted(self.days, np.datetime64(last), side="right"))
         begin = int(np.searchsorted(self.days, np.datetime64(first)))
         start = max(0, begin + 1 - WINDOW)
+        rows, columns = self.gaps
+        kept = (columns >= start) & (columns < stop)
         return PricePanel(
             symbols=self.symbols,
-            days=self.days[start:stop].copy(),
-            close=self.close[:, start:stop].copy(),
-            volume=None if self.volume is None else self.volume[:, start:stop].copy(),
+            days=self.days[start:stop],
+            close=self.close[:, start:stop],
+            volume=None if self.volume is None else self.volume[:, start:stop],
             adjustment=self.adjustment,
             earlier=self._prices_before(start),
             strays=self.strays,
+            gaps=(rows[kept], columns[kept] - np.int32(start)),
         )
 
     def _prices_before(self, column: int) -> Counts:
-        rows, columns = self._missing
+        rows, columns = self.gaps
         missing = np.bincount(rows[columns < column], minlength=len(self.symbols))
         return self.earlier + column - missing
 
@@ -156,7 +171,7 @@ class Window:
 
     def row(self, symbol: str) -> int:
         """Return the position of `symbol`, which is one of the rows."""
-        return int(np.searchsorted(np.array(self.symbols), symbol))
+        return bisect_left(self.symbols, symbol)
 
     def fault(self, row: int) -> tuple[ReasonCode, str] | None:
         """Say why a symbol cannot have features at the window's last session."""

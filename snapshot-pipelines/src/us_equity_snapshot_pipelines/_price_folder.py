@@ -21,7 +21,7 @@ overlap, since nothing else can show that both were adjusted to the same day.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -33,9 +33,11 @@ from us_equity_snapshot_pipelines._tables import (
     Rows,
     Table,
     above_zero,
+    are_sessions,
     column,
     invalid,
     session_column,
+    session_rule,
     symbol_column,
     together,
     validated,
@@ -57,8 +59,12 @@ def price_rows(file: Table, adjustment: Adjustment) -> Rows:
     InputError
         ``BAR_INVALID``, naming the file, the row and the rule.
     """
+    if file.raw.empty:
+        raise invalid(f"{file.name} has no row")
     if file.is_text and str(file.raw.columns[0]).lower() == "date" and "symbol" not in file.raw:
-        return Rows(file.name, _long(read_wide_closes(file.path, adjustment)))
+        frames = read_wide_closes(file.path, adjustment)
+        _require_sessions(file)
+        return Rows(file.name, _long(frames))
     return validated(
         file,
         schema(),
@@ -68,8 +74,10 @@ def price_rows(file: Table, adjustment: Adjustment) -> Rows:
     )
 
 
-def frames_in(files: Sequence[Rows], adjustment: Adjustment) -> dict[str, BarFrame]:
-    """Return the prices of files, by symbol.
+def frames_in(
+    files: Sequence[Rows], adjustment: Adjustment
+) -> tuple[dict[str, BarFrame], tuple[str, ...]]:
+    """Return the prices of files, by symbol, and what looks odd between the files.
 
     Raises
     ------
@@ -78,12 +86,25 @@ def frames_in(files: Sequence[Rows], adjustment: Adjustment) -> dict[str, BarFra
     """
     table = together(files, "date")
     names = [file.name for file in files]
+    findings: tuple[str, ...] = ()
     if len(files) > 1:
         _require_agreement(table, names)
         if adjustment is not Adjustment.RAW:
             _require_overlap(table, names, adjustment)
+        findings = tuple(_volumes_apart(table, names))
         table = table.drop_duplicates(["symbol", "date"], keep="first", ignore_index=True)
-    return dict(_frames(table, adjustment))
+    return dict(_frames(table, adjustment)), findings
+
+
+def _require_sessions(wide: Table) -> None:
+    """Refuse a day on which nobody traded: it would move every look-back by one."""
+    dates = wide.raw.iloc[:, 0]
+    strange = dates[~are_sessions(pd.to_datetime(dates).astype("datetime64[s]"))]
+    if len(strange):
+        raise invalid(
+            f"{wide.name}, row {strange.index[0] + wide.first_row} ({dates.name} = "
+            f"{strange.iloc[0]}) breaks the rule: {session_rule(str(dates.name))}"
+        )
 
 
 def _long(frames: Mapping[str, BarFrame]) -> pd.DataFrame:
@@ -143,9 +164,8 @@ def _beyond(table: pd.DataFrame, bound: str, sign: float) -> pd.Series[Any]:
 
 def _require_agreement(table: pd.DataFrame, names: Sequence[str]) -> None:
     """Refuse files that give one session of one symbol two closes."""
-    same = (table["symbol"] == table["symbol"].shift()) & (table["date"] == table["date"].shift())
     before = table["close"].shift()
-    apart = same & ((table["close"] - before).abs() > _SAME * before)
+    apart = _repeats(table) & ((table["close"] - before).abs() > _SAME * before)
     if not apart.any():
         return
     at = int(np.argmax(apart.to_numpy()))
@@ -161,20 +181,50 @@ def _require_agreement(table: pd.DataFrame, names: Sequence[str]) -> None:
 
 def _require_overlap(table: pd.DataFrame, names: Sequence[str], adjustment: Adjustment) -> None:
     """Refuse adjusted prices of a symbol from files that nothing connects."""
-    shared = table.duplicated(["symbol", "date"], keep=False)
-    spans = table.groupby(["symbol", "file"], sort=True)["date"].agg(["min", "max"])
-    for symbol, of_symbol in spans.groupby(level="symbol"):
-        files = of_symbol.index.get_level_values("file")
-        if len(files) < 2:  # noqa: PLR2004 (one file needs no other)
-            continue
-        connected = set(table.loc[shared & (table["symbol"] == symbol), "file"])
-        alone = [file for file in files if file not in connected]
-        if alone:
+    own = table[["symbol", "file"]].drop_duplicates().sort_values(["symbol", "file"])
+    links = own.assign(other=own["file"].groupby(own["symbol"]).transform("first"))
+    met = table[["symbol", "file"]].assign(other=table["file"].shift())[_repeats(table)]
+    met = met.drop_duplicates().astype({"other": int})
+    meetings: dict[str, list[tuple[int, int]]] = {}
+    for symbol, file, other in met.itertuples(index=False):
+        meetings.setdefault(symbol, []).append((file, other))
+    for symbol, file, first in links.itertuples(index=False):
+        if file not in _reached(first, meetings.get(symbol, ())):
             raise invalid(
-                f"{names[alone[0]]}: its {adjustment.value} prices of {symbol} share no session "
-                "with another file's. The rule is that adjusted increments overlap by a session "
-                "at least: nothing else shows that both were adjusted to the same day"
+                f"{names[file]}: nothing connects its {adjustment.value} prices of {symbol} with "
+                f"those of {names[first]}. The rule is that adjusted increments overlap by a "
+                "session at least, each with another one: nothing else shows that all were "
+                "adjusted to the same day"
             )
+
+
+def _volumes_apart(table: pd.DataFrame, names: Sequence[str]) -> Iterator[str]:
+    """Tell volumes that two files give differently: vendors correct them for days."""
+    if "volume" not in table:
+        return
+    volume, before = table["volume"], table["volume"].shift()
+    apart = _repeats(table) & ((volume - before).abs() > _SAME * before)
+    for symbol, rows in table[apart].groupby("symbol"):
+        last = rows.iloc[-1]
+        yield (
+            f"{names[last['file']]} has another volume of {symbol} on {last['date']:%Y-%m-%d} than "
+            f"an earlier file, and so on {len(rows)} sessions in all: the earlier one is used"
+        )
+
+
+def _repeats(table: pd.DataFrame) -> pd.Series[bool]:
+    """Tell which rows have the symbol and session of the row before, in another file."""
+    keys = table[["symbol", "date"]]
+    return (keys == keys.shift()).all(axis=1)
+
+
+def _reached(first: int, meetings: Iterable[tuple[int, int]]) -> set[int]:
+    """Return the files that share a session with `first`, or with one that does, and so on."""
+    reached, left = {first}, [set(pair) for pair in meetings]
+    while near := [pair for pair in left if pair & reached]:
+        reached.update(*near)
+        left = [pair for pair in left if not pair <= reached]
+    return reached
 
 
 def _frames(table: pd.DataFrame, adjustment: Adjustment) -> Iterator[tuple[str, BarFrame]]:

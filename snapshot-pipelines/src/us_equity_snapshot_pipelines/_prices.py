@@ -100,12 +100,12 @@ def _of_files(files: Sequence[Path], adjustment: Adjustment) -> PriceHistory:
             prices.append(price_rows(table, adjustment))
     if not prices:
         raise _no_prices(", ".join(rows.name for rows in paid))
-    frames = frames_in(prices, adjustment)
+    frames, odd_prices = frames_in(prices, adjustment)
     payments, between_files = payments_in(paid)
     dividends, odd = assess(payments, frames, adjustment)
     return PriceHistory(
         frames,
-        (*findings_in(frames, adjustment), *between_files, *odd),
+        (*odd_prices, *findings_in(frames, adjustment), *between_files, *odd),
         dividends,
         {each.name: hashlib.sha256(each.read_bytes()).hexdigest() for each in files},
     )

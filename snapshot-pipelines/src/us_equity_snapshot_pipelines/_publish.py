@@ -14,10 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
 
 from quant_platform_kit.contracts import SnapshotManifest
 from quant_platform_kit.errors import InputError, ReasonCode
@@ -30,19 +29,21 @@ from quant_platform_kit.inputs import (
     SnapshotPointer,
     check_description,
     check_hashes,
-    encode_document,
+    decode_document,
     fetch_version,
     open_store,
     read_pointer,
 )
-from quant_platform_kit.market import Clock, SystemClock
+from quant_platform_kit.market import Clock
 from us_equity_snapshot_pipelines._build import BuiltSnapshot
+from us_equity_snapshot_pipelines._pointer import (
+    SeenPointer,
+    incomplete,
+    look_at_pointer,
+    move_pointer,
+)
 from us_equity_snapshot_pipelines._release import Release, identity, release, sha256
-
-LEAST_KEPT: Final = 2
-"""The current version, and one that a reader may just be fetching, are always kept."""
-
-_LITTER_AGE: Final = timedelta(days=1)
+from us_equity_snapshot_pipelines._retention import prune, versions_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +89,13 @@ def publish_release(
     Raises
     ------
     InputError
-        ``SNAPSHOT_HASH`` when the version exists with other content, ``SNAPSHOT_FUTURE`` when a
+        ``SNAPSHOT_PROFILE`` when the store serves another profile, ``SNAPSHOT_HASH`` when the
+        version exists with other content, ``SNAPSHOT_FUTURE`` when a
         later one is current, ``SNAPSHOT_CONFLICT`` when another publisher moved the pointer in the
-        meantime; the pointer stays as it is then.
+        meantime, or removed the version as an old one; the pointer stays as it is then.
     """
-    seen = read_pointer(store)
+    seen = look_at_pointer(store)
+    _require_same_profile(seen, made.manifest, store)
     _require_not_older(seen, made.manifest, store)
     stored = store_version(store, made)
     move_pointer(store, stored.pointer, seen)
@@ -108,6 +111,7 @@ def store_version(store: ObjectStore, made: Release) -> Stored:
     ------
     InputError
         ``SNAPSHOT_HASH`` when the version exists with other content; nothing is replaced then.
+        ``SNAPSHOT_CONFLICT`` when a part of it is removed meanwhile, or was before.
     """
     version = made.manifest.version
     stored = store.read(made.manifest_file)
@@ -121,32 +125,8 @@ def store_version(store: ObjectStore, made: Release) -> Stored:
         store.create(made.manifest_file, adopted.manifest_bytes)
         stored = store.read(made.manifest_file)
     if stored is None:
-        raise _not_ours(store.where(version), f"{MANIFEST_FILE} was removed as it was written")
+        raise incomplete(store, version)
     return _prove_ours(store, made, SnapshotPointer(version, sha256(stored.data)))
-
-
-def move_pointer(
-    store: ObjectStore, pointer: SnapshotPointer, seen: tuple[SnapshotPointer, str] | None
-) -> None:
-    """Make a stored version current, in place of the pointer that was `seen`.
-
-    Raises
-    ------
-    InputError
-        ``SNAPSHOT_CONFLICT`` when another publisher moved it in the meantime.
-    """
-    if seen is not None and seen[0] == pointer:
-        return
-    if store.replace(LATEST_FILE, encode_document(pointer), None if seen is None else seen[1]):
-        return
-    now = read_pointer(store)
-    if now is None or now[0] != pointer:
-        raise InputError(
-            f"Another publisher made {'nothing' if now is None else now[0].version} current at "
-            f"{store.where()} while this one worked. The version {pointer.version} is stored and "
-            "not current. Look at both, and publish again the one that is meant.",
-            code=ReasonCode.SNAPSHOT_CONFLICT,
-        )
 
 
 def use_version(store: ObjectStore, version: str) -> SnapshotManifest:
@@ -161,7 +141,7 @@ def use_version(store: ObjectStore, version: str) -> SnapshotManifest:
     publication = read_version(store, version)
     if publication.pointer is None:
         raise _no_version(store, version)
-    move_pointer(store, publication.pointer, read_pointer(store))
+    move_pointer(store, publication.pointer, look_at_pointer(store))
     return publication.manifest
 
 
@@ -204,39 +184,45 @@ def read_release(store: ObjectStore, version: str | None = None) -> Release:
 
 def versions(store: ObjectStore) -> tuple[str, ...]:
     """Return the versions in `store`, oldest first; one exists once its manifest does."""
-    suffix = f"/{MANIFEST_FILE}"
-    return tuple(
-        sorted(name.removesuffix(suffix) for name in store.names() if name.endswith(suffix))
+    return versions_in(store.names())
+
+
+def _require_same_profile(
+    seen: SeenPointer, manifest: SnapshotManifest, store: ObjectStore
+) -> None:
+    """Refuse a place whose services would all be blocked by this version."""
+    current = None if seen.pointer is None else _manifest_of(store, seen.pointer.version)
+    if current is None or current.profile == manifest.profile:
+        return
+    raise InputError(
+        f"{store.where()} serves {current.profile}, whose services could not trade on a snapshot "
+        f"of {manifest.profile}: nothing was published. Give each profile a place of its own.",
+        code=ReasonCode.SNAPSHOT_PROFILE,
     )
 
 
-def prune(store: ObjectStore, keep: int, clock: Clock | None = None) -> tuple[str, ...]:
-    """Remove all but the newest `keep` versions and the current one; return the removed ones.
-
-    A version's manifest goes last, so that one which was half removed is found again. What killed
-    publishers left aside goes too, once it is a day old: no publisher takes that long.
-    """
-    seen = read_pointer(store)
-    current = None if seen is None else seen[0].version
-    listed = store.names()
-    gone = tuple(v for v in versions(store)[: -max(keep, LEAST_KEPT)] if v != current)
-    for version in gone:
-        for name in listed:
-            if name.startswith(f"{version}/") and not name.endswith(f"/{MANIFEST_FILE}"):
-                store.delete(name)
-        store.delete(f"{version}/{MANIFEST_FILE}")
-    store.sweep((clock or SystemClock()).now() - _LITTER_AGE)
-    return gone
+def _manifest_of(store: ObjectStore, version: str) -> SnapshotManifest | None:
+    """Return a manifest; None for one that is gone or broken, which a publication puts right."""
+    name = f"{version}/{MANIFEST_FILE}"
+    stored = store.read(name)
+    if stored is None:
+        return None
+    try:
+        return decode_document(SnapshotManifest, stored.data, store.where(name))
+    except InputError:
+        return None
 
 
-def _require_not_older(
-    seen: tuple[SnapshotPointer, str] | None, manifest: SnapshotManifest, store: ObjectStore
-) -> None:
+def _require_not_older(seen: SeenPointer, manifest: SnapshotManifest, store: ObjectStore) -> None:
+    if seen.is_broken:  # nobody knows what was current: at most the newest that is there
+        newest = max(versions(store), default="")
+    else:
+        newest = "" if seen.pointer is None else seen.pointer.version
     # A version's name begins with its date, so names compare as dates do.
-    if seen is None or seen[0].version[:10] <= manifest.as_of.isoformat():
+    if newest[:10] <= manifest.as_of.isoformat():
         return
     raise InputError(
-        f"{store.where()} has {seen[0].version} as its current version, and {manifest.version} is "
+        f"{store.where()} has {newest} as its current version, and {manifest.version} is "
         "older: nothing was published. To go back to a version that is there, use `qpk snapshot "
         "use`.",
         code=ReasonCode.SNAPSHOT_FUTURE,
@@ -265,6 +251,8 @@ def _prove_ours(store: ObjectStore, made: Release, pointer: SnapshotPointer) -> 
         check_description(publication)
         check_hashes(publication)
     except InputError as error:
+        if error.code is ReasonCode.SNAPSHOT_MISSING:
+            raise incomplete(store, pointer.version) from error
         raise _not_ours(where, f"it is not whole ({error.code.value})") from error
     if identity(publication.manifest) != identity(made.manifest):
         raise _not_ours(where, f"{MANIFEST_FILE} says something else")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -34,6 +35,8 @@ class Recipe:
         Whether every stock needs a sector.
     min_closes, min_close_usd, min_adv20_usd : int and float
         What a stock must reach to be eligible.
+    overruled_close_usd : float, optional
+        The profile's own floor for the close, where another one was asked for.
     """
 
     contract: str
@@ -48,6 +51,7 @@ class Recipe:
     min_closes: int
     min_close_usd: float
     min_adv20_usd: float
+    overruled_close_usd: float | None = None
 
     @classmethod
     def of(
@@ -69,7 +73,7 @@ class Recipe:
         ContractError
             When the profile declares no snapshot, or a column that no pipeline computes.
         InputError
-            When it names no stock to rank.
+            When it names no stock to rank, or the floor is no price.
         """
         manifest, config = strategy.manifest, strategy.config
         need = manifest.snapshot
@@ -93,8 +97,14 @@ class Recipe:
                     f"{manifest.profile} declares a feature against a broad benchmark: its Config "
                     "needs a broad_benchmark"
                 )
-        if min_close_usd is None:
-            min_close_usd = getattr(config, "min_close_usd", MIN_CLOSE_USD)
+        own_floor = getattr(config, "min_close_usd", MIN_CLOSE_USD)
+        floor = own_floor if min_close_usd is None else min_close_usd
+        if not 0 <= floor < math.inf:
+            raise InputError(
+                f"{floor} USD is no price that a close can be above; nothing was built. Give the "
+                "floor for an eligible stock, such as 10.",
+                code=ReasonCode.VALUE_MALFORMED,
+            )
         return cls(
             contract=need.contract,
             profile=manifest.profile,
@@ -106,8 +116,21 @@ class Recipe:
             broad_benchmark=broad,
             by_sector="sector" in need.columns,
             min_closes=getattr(config, "min_history_days", WINDOW),
-            min_close_usd=min_close_usd,
+            min_close_usd=floor,
             min_adv20_usd=getattr(config, "min_adv20_usd", 0.0),
+            overruled_close_usd=None if floor == own_floor else own_floor,
+        )
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What services cannot see from the configuration's hash, in sentences."""
+        if self.overruled_close_usd is None:
+            return ()
+        return (
+            (
+                f"stocks are eligible above {self.min_close_usd:g} USD, as was asked for, and the "
+                f"profile says {self.overruled_close_usd:g}"
+            ),
         )
 
     @property

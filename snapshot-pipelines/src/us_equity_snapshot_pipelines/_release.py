@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from quant_platform_kit.contracts import (
     Adjustment,
@@ -67,6 +68,18 @@ class Release:
     def manifest_file(self) -> str:
         """The manifest's name in the store."""
         return f"{self.manifest.version}/{MANIFEST_FILE}"
+
+    @property
+    def summary(self) -> Mapping[str, Any]:
+        """What an operator has to know before trusting it; empty where nobody wrote that down."""
+        found: Mapping[str, Any] = json.loads(self.files.get(SUMMARY_FILE, b"{}"))
+        return found
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What of it is not as it should be, in sentences."""
+        found: Sequence[str] = self.summary.get("warnings", ())
+        return found
 
     def describing(self, files: Mapping[str, str]) -> Release:
         """Return the same version with a manifest that states other hashes of its files."""

@@ -14,7 +14,7 @@ from datetime import date
 from typing import Final
 
 from quant_platform_kit.contracts import Adjustment
-from quant_platform_kit.errors import InputError, ReasonCode, SettingsError
+from quant_platform_kit.errors import SettingsError
 from quant_platform_kit.inputs import BarSource
 from quant_platform_kit.market import Clock, ExchangeCalendar
 from us_equity_snapshot_pipelines._panel import WINDOW
@@ -49,7 +49,7 @@ class PriceSource:
     def read(
         self, recipe: Recipe, calendar: ExchangeCalendar, clock: Clock, first: date, last: date
     ) -> PriceHistory:
-        """Return what snapshots of the sessions from `first` to `last` are made of; or more.
+        """Return what snapshots of the sessions `first` to `last` are made of; or more.
 
         Raises
         ------
@@ -63,16 +63,9 @@ class PriceSource:
         """
         if self.name not in (BROKER, YAHOO):
             return read_prices(self.name, self.adjustment)
-        days = calendar.sessions(first, last)
-        if not days:
-            raise InputError(
-                f"The exchange was closed from {first} to {last}, so there is no close to ask for. "
-                "Nothing was built. Name a session.",
-                code=ReasonCode.HISTORY_MISSING,
-            )
-        sessions = max(WINDOW, recipe.min_closes) - 1 + len(days)
+        sessions = max(WINDOW, recipe.min_closes) + calendar.sessions_between(first, last)
         with self._opened(calendar, clock) as source:
-            return fetch_prices(source, recipe.symbols, sessions, days[-1], self.adjustment)
+            return fetch_prices(source, recipe.symbols, sessions, last, self.adjustment)
 
     @contextmanager
     def _opened(self, calendar: ExchangeCalendar, clock: Clock) -> Iterator[BarSource]:

@@ -5,6 +5,7 @@ What does not read as a date, or as a number, becomes undefined and breaks the r
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from quant_platform_kit.errors import InputError, ReasonCode
+from quant_platform_kit.market import xnys
 
 if TYPE_CHECKING:
     from pandera.pandas import Column, DataFrameSchema
@@ -25,7 +27,8 @@ _KINDS: Final = (".csv", ".csv.gz", ".parquet")
 class Table:
     """One file as it was read: texts of a CSV file, typed columns of a Parquet file.
 
-    `first_row` is what a person calls its first row: a CSV file's header is row 1.
+    `first_row` is what a person calls its first row: a CSV file's header is row 1. The index counts
+    from there, lines that were left out included.
     """
 
     path: Path
@@ -63,11 +66,19 @@ def read_table(path: Path) -> Table:
         raise invalid(f"{path.name} is none of {', '.join(_KINDS)}")
     if path.name.endswith(".parquet"):
         return Table(path, _parquet(path), first_row=1)
+    return Table(path, _csv(path), first_row=2)
+
+
+def _csv(path: Path) -> pd.DataFrame:
     try:
-        raw = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise invalid(f"{path.name} is not CSV ({error})") from error
-    return Table(path, raw, first_row=2)
+        raw = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise invalid(f"{path.name} is not CSV ({str(error).strip()})") from error
+    if not isinstance(raw.index, pd.RangeIndex):  # pandas takes the surplus for names of rows
+        raise invalid(f"{path.name}, row 2, has more cells than the header")
+    starts_blank = raw[raw.iloc[:, 0] == ""]
+    blank = starts_blank.index[(starts_blank == "").all(axis=1)]
+    return raw.drop(index=blank) if len(blank) else raw
 
 
 def _parquet(path: Path) -> pd.DataFrame:
@@ -78,7 +89,7 @@ def _parquet(path: Path) -> pd.DataFrame:
         frame: pd.DataFrame = pq.read_table(path).to_pandas()
     except (OSError, pa.ArrowException) as error:
         raise invalid(f"{path.name} is not Parquet ({error})") from error
-    return frame
+    return frame.reset_index(drop=isinstance(frame.index, pd.RangeIndex))
 
 
 def validated(
@@ -107,17 +118,32 @@ def validated(
 
     rows = table.raw.copy()
     if day in rows:
-        if rows[day].dtype.kind != "M":
-            rows[day] = pd.to_datetime(rows[day].astype(str), format="%Y-%m-%d", errors="coerce")
-        rows[day] = rows[day].astype("datetime64[s]")
+        rows[day] = _dates(rows[day])
     for name in numbers:
         if name in rows:
-            rows[name] = pd.to_numeric(rows[name], errors="coerce").astype("float64")
+            rows[name] = _numbers(rows[name])
     try:
         rules.validate(rows, lazy=True)
     except SchemaErrors as error:
         raise _broken_rule(table, error.failure_cases, columns) from error
-    return Rows(table.name, rows.assign(row=np.arange(len(rows)) + table.first_row))
+    return Rows(table.name, rows.assign(row=rows.index + table.first_row))
+
+
+def _dates(cells: pd.Series[Any]) -> pd.Series[Any]:
+    if isinstance(cells.dtype, pd.DatetimeTZDtype):
+        cells = cells.dt.tz_localize(
+            None
+        )  # the day that its own clock shows; at another hour, none
+    elif cells.dtype.kind != "M":
+        cells = pd.to_datetime(cells.astype(str), format="%Y-%m-%d", errors="coerce")
+    return cells.astype("datetime64[s]")
+
+
+def _numbers(cells: pd.Series[Any]) -> pd.Series[Any]:
+    numbers = pd.to_numeric(cells, errors="coerce")
+    if pd.api.types.is_bool_dtype(numbers):  # true is no price of 1
+        return pd.Series(np.nan, index=cells.index)
+    return numbers.astype("float64")
 
 
 def together(files: Sequence[Rows], day: str) -> pd.DataFrame:
@@ -154,7 +180,12 @@ def symbol_column() -> Column:
 
 def session_column(name: str) -> Column:
     """Return a column of exchange sessions."""
-    return column(None, f"{name} is a session, YYYY-MM-DD", _are_sessions, required=True)
+    return column(None, session_rule(name), are_sessions, required=True)
+
+
+def session_rule(name: str) -> str:
+    """Return the rule of a column of exchange sessions, for people."""
+    return f"{name} is a session, YYYY-MM-DD, in {xnys().first_day.year} or later"
 
 
 def above_zero(name: str, *, required: bool) -> Column:
@@ -176,9 +207,8 @@ def invalid(what: str) -> InputError:
     )
 
 
-def _are_sessions(dates: pd.Series[Any]) -> pd.Series[Any]:
-    from quant_platform_kit.market import xnys
-
+def are_sessions(dates: pd.Series[Any]) -> pd.Series[Any]:
+    """Tell which dates are sessions of the exchange."""
     calendar = xnys()
     sessions = calendar.sessions(calendar.first_day, calendar.last_day)
     known = np.array(sessions, dtype="datetime64[s]")
@@ -189,14 +219,15 @@ def _broken_rule(table: Table, cases: pd.DataFrame, columns: str) -> InputError:
     raw, first_row = table.raw, table.first_row
     in_rows = cases[cases["index"].notna()]
     if in_rows.empty:
-        names = ", ".join(sorted({str(case) for case in cases["failure_case"]}))
+        about_columns = cases[cases["check"].isin(["column_in_dataframe", "column_in_schema"])]
+        names = ", ".join(sorted({str(case) for case in about_columns["failure_case"]}))
         return invalid(
             f"{table.name}, row {first_row - 1}: its columns are {list(raw.columns)}, and the rule "
             f"is '{columns}' ({names})"
         )
     first = in_rows.sort_values(["index", "check_number"], kind="stable").iloc[0]
     row = int(first["index"])
-    cells = ", ".join(f"{name} = {raw[name].iloc[row]}" for name in raw.columns)
+    cells = ", ".join(f"{name} = {raw[name].loc[row]}" for name in raw.columns)
     return invalid(
         f"{table.name}, row {row + first_row} ({cells}) breaks the rule: {first['check']}"
     )

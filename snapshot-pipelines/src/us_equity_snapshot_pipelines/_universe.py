@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final, Self
 
@@ -14,6 +15,7 @@ from quant_platform_kit.errors import InputError, ReasonCode
 
 _HEADER: Final = ["symbol", "sector", "start", "end"]
 _SHORT_HEADER: Final = _HEADER[:2]
+_TICKER: Final = re.compile(r"[A-Z0-9][A-Z0-9._-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,45 +94,58 @@ def read_universe(path: Path) -> Universe:
         ``VALUE_MALFORMED`` when the file cannot be read; the message names it, and the line.
     """
     try:
-        lines = csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline=""), strict=True)
-        header = next(lines, None)
+        text = path.read_text(encoding="utf-8-sig")
+        lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+        header = next(lines, [])
         if header not in (_HEADER, _SHORT_HEADER):
-            raise _malformed(path, f"its header is neither {_HEADER} nor {_SHORT_HEADER}")
+            raise _malformed(path, f"its header is {header}, neither {_HEADER} nor {_SHORT_HEADER}")
         found: dict[str, Membership] = {}
         earlier: list[Membership] = []
-        for cells in lines:
+        for cells in filter(None, lines):
+            where = f"line {lines.line_num} ({','.join(cells)})"
             if len(cells) != len(header):
-                raise _malformed(path, f"line {lines.line_num} reads {cells!r}")
-            each = _membership(path, lines.line_num, cells)
+                raise _malformed(path, f"{where} has {len(cells)} cells for {len(header)} columns")
+            each = _membership(path, where, cells)
             before = found.get(each.symbol)
             if before is not None:
                 if before.end is None or each.start <= before.end:
                     raise _malformed(
                         path,
-                        f"line {lines.line_num} repeats {each.symbol}, which an earlier line has "
-                        "in at that time; the times of a symbol ascend and do not overlap",
+                        f"{where} repeats {each.symbol}, which an earlier line has in at that "
+                        "time; the times of a symbol ascend and do not overlap",
                     )
                 earlier.append(before)
             found[each.symbol] = each
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise _malformed(path, str(error)) from error
+    if not found:
+        raise _malformed(path, "it has no line, so nothing is a candidate")
     return Universe([*earlier, *found.values()])
 
 
-def _membership(path: Path, line: int, cells: list[str]) -> Membership:
+def _membership(path: Path, where: str, cells: list[str]) -> Membership:
     symbol, sector, *span = (cell.strip() for cell in cells)
-    if not symbol or symbol != symbol.upper() or not sector:
-        raise _malformed(path, f"line {line} reads {cells!r}")
+    if not _TICKER.fullmatch(symbol):
+        raise _malformed(path, f"{where} breaks the rule: symbol is an upper-case ticker")
+    if not sector or not sector.isprintable():
+        raise _malformed(path, f"{where} breaks the rule: sector is a name")
     if not span:
         return Membership(symbol, sector)
-    try:
-        start = date.fromisoformat(span[0])
-        end = date.fromisoformat(span[1]) if span[1] else None
-    except ValueError as error:
-        raise _malformed(path, f"line {line}: {error}") from error
+    start, end = _day(span[0]), _day(span[1])
+    if start is None:
+        raise _malformed(path, f"{where} breaks the rule: start is a day, YYYY-MM-DD")
+    if end is None and span[1]:
+        raise _malformed(path, f"{where} breaks the rule: end is a day, YYYY-MM-DD, or blank")
     if end is not None and end < start:
-        raise _malformed(path, f"line {line}: {symbol} ends on {end}, before it starts on {start}")
+        raise _malformed(path, f"{where}: {symbol} ends on {end}, before it starts on {start}")
     return Membership(symbol, sector, start, end)
+
+
+def _day(text: str) -> date | None:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 (a day, and no instant)
+    except ValueError:
+        return None
 
 
 def _malformed(path: Path, what: str) -> InputError:

@@ -20,14 +20,9 @@ from quant_platform_kit.inputs._artifact import (
     encode_document,
     encode_features,
 )
+from quant_platform_kit.inputs._folder import FolderStore
 from quant_platform_kit.inputs._gather import BarSource, Inputs, gather
-from quant_platform_kit.inputs._objects import (
-    FolderStore,
-    ObjectStore,
-    StoredObject,
-    is_bucket,
-    open_store,
-)
+from quant_platform_kit.inputs._objects import ObjectStore, StoredObject
 from quant_platform_kit.inputs._snapshot import (
     SnapshotCache,
     SnapshotSource,
@@ -38,6 +33,7 @@ from quant_platform_kit.inputs._snapshot import (
     read_pointer,
 )
 from quant_platform_kit.inputs._snapshot_checks import Publication, check_description, check_hashes
+from quant_platform_kit.inputs._stores import is_bucket, open_store
 
 __all__ = [
     "HISTORY_FILE",

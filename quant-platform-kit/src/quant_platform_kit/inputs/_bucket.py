@@ -32,7 +32,7 @@ try:
 except ImportError as missing:
     raise SettingsError(
         "A snapshot address begins with gs://, and Google's client is not installed. Install "
-        "quant-platform-kit[gcs], or name a folder."
+        "quant-platform-kit[gcp], or name a folder."
     ) from missing
 
 _ATTEMPT_SECS: Final = 5.0

@@ -25,15 +25,9 @@ from quant_platform_kit.inputs._artifact import (
     is_plain_name,
     sha256,
 )
-from quant_platform_kit.inputs._objects import (
-    ObjectStore,
-    is_bucket,
-    not_readable,
-    open_store,
-    split_address,
-    store_fault,
-)
+from quant_platform_kit.inputs._objects import ObjectStore, not_readable, store_fault
 from quant_platform_kit.inputs._snapshot_checks import Publication, changed, check
+from quant_platform_kit.inputs._stores import is_bucket, open_store, split_address
 from quant_platform_kit.market import ExchangeCalendar
 
 _KEPT_VERSIONS: Final = 4
@@ -166,7 +160,7 @@ def read_manifest(source: SnapshotSource) -> SnapshotManifest:
 
 
 def fetch_version(store: ObjectStore, pointer: SnapshotPointer) -> Publication:
-    """Fetch one version, whole; it parses, and nothing else is checked.
+    """Fetch one version, whole; it parses, and its manifest is the one that `pointer` names.
 
     Raises
     ------
@@ -202,7 +196,7 @@ def _fetch_past(source: SnapshotSource, session: date) -> Publication:
     past = None if history is None else history[0].before(session)
     if past is None:
         raise _missing(f"{store.where(HISTORY_FILE)} of a session before {session}")
-    return _fetch_version(store, past.pointer, source.cache)
+    return _fetch_version(store, past.pointer, source.cache, HISTORY_FILE)
 
 
 def _fetch_latest(source: SnapshotSource) -> Publication:
@@ -219,14 +213,16 @@ def _fetch_latest(source: SnapshotSource) -> Publication:
 
 
 def _fetch_version(
-    store: ObjectStore, pointer: SnapshotPointer, cache: SnapshotCache
+    store: ObjectStore, pointer: SnapshotPointer, cache: SnapshotCache, witness: str = LATEST_FILE
 ) -> Publication:
     where = store.where(f"{pointer.version}/{MANIFEST_FILE}")
     data = _read(store, f"{pointer.version}/{MANIFEST_FILE}")
     verified = cache.find(sha256(data))
     if verified is not None and verified.pointer == pointer:
         return verified
-    manifest = _manifest(data, where, pointer)
+    if sha256(data) != pointer.manifest_sha256:
+        raise changed(where, witness)  # whatever else is wrong with it follows from that
+    manifest = decode_document(SnapshotManifest, data, where)
     names = {manifest.snapshot_file, *manifest.files}
     strange = sorted(name for name in names if not is_plain_name(name))
     if strange:
@@ -255,7 +251,7 @@ def _fetch_file(source: SnapshotSource) -> Publication:
     table = _read(store, name)
     manifest_store = open_store(beside)
     data, where = _read(manifest_store, manifest_name), manifest_store.where(manifest_name)
-    manifest = _manifest(data, where, None)
+    manifest = decode_document(SnapshotManifest, data, where)
     columns, rows = _table(table, manifest, store.where(name), where)
     return Publication(
         manifest=manifest,
@@ -267,15 +263,6 @@ def _fetch_file(source: SnapshotSource) -> Publication:
         rows=rows,
         found={manifest.snapshot_file: sha256(table)},
     )
-
-
-def _manifest(data: bytes, where: str, pointer: SnapshotPointer | None) -> SnapshotManifest:
-    try:
-        return decode_document(SnapshotManifest, data, where)
-    except InputError:
-        if pointer is not None and sha256(data) != pointer.manifest_sha256:
-            raise changed(where, LATEST_FILE) from None
-        raise
 
 
 def _table(

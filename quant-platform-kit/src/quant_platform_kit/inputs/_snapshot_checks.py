@@ -9,7 +9,7 @@ from typing import Final
 
 from quant_platform_kit.contracts import FeatureRow, SnapshotInput, SnapshotManifest
 from quant_platform_kit.errors import CalendarError, InputError, ReasonCode
-from quant_platform_kit.inputs._artifact import LATEST_FILE, SnapshotPointer
+from quant_platform_kit.inputs._artifact import SnapshotPointer
 from quant_platform_kit.inputs._objects import store_fault
 from quant_platform_kit.market import ExchangeCalendar
 
@@ -18,7 +18,7 @@ _PUBLISH_AGAIN: Final = "Publish the snapshot again; a version is never copied, 
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """One version as it was fetched: everything parses, nothing is verified yet.
+    """One version as it was fetched: everything parses, and only its manifest is verified yet.
 
     Parameters
     ----------
@@ -100,16 +100,14 @@ def check_description(publication: Publication) -> None:
 
 
 def check_hashes(publication: Publication) -> None:
-    """Refuse a version of which any byte differs from what was published.
+    """Refuse a version of which any file differs from what its manifest says was published.
 
     Raises
     ------
     InputError
         ``SNAPSHOT_HASH``.
     """
-    manifest, pointer = publication.manifest, publication.pointer
-    if pointer is not None and publication.manifest_sha256 != pointer.manifest_sha256:
-        raise changed(publication.manifest_where, LATEST_FILE)
+    manifest = publication.manifest
     folder = publication.manifest_where.rpartition("/")[0]
     for name in publication.found:
         if not _is_published(publication, name):

@@ -341,8 +341,15 @@ def panel_volatility(closes: Floats, window: int) -> Floats:
 
 def panel_max_drawdown(closes: Floats, window: int) -> Floats:
     """Return the `max_drawdown` of every row."""
-    last = _last_columns(closes, window)
-    depths: Floats = (last / np.maximum.accumulate(last, axis=-1)).min(axis=-1) - 1.0
+    # A session of all symbols at a time is several times as fast as a symbol at a time; quotients,
+    # maxima and minima have the same bits in any order.
+    first, *others = _last_columns(closes, window).copy().T
+    peaks: Floats = first.copy()
+    depths: Floats = first / first
+    for today in others:
+        np.maximum(peaks, today, out=peaks)
+        np.minimum(depths, today / peaks, out=depths)
+    depths -= 1.0
     return depths
 
 
