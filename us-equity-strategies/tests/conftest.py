@@ -11,12 +11,14 @@ import pytest
 
 from quant_platform_kit.contracts import (
     Adjustment,
+    Decision,
     FeatureRow,
     FeatureSnapshot,
     SnapshotManifest,
 )
 from quant_platform_kit.market import BarFrame, ExchangeCalendar, xnys
 from quant_platform_kit.strategy import SleeveView, StrategyConfig, StrategyContext
+from tests.ranked import SAFE_HAVEN, Ranking
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -131,3 +133,42 @@ def context_of(calendar: ExchangeCalendar) -> Callable[..., StrategyContext]:
         return StrategyContext(session, calendar, frames, snapshot, sleeve, config)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def answer_of(
+    context_of: Callable[..., StrategyContext], snapshot_of: Callable[..., FeatureSnapshot]
+) -> Callable[[Ranking], Callable[..., Decision]]:
+    """Return a function that decides on a snapshot of rows, the universe being all in it."""
+
+    def of(ranking: Ranking) -> Callable[..., Decision]:
+        module = ranking.module
+        roles = {ranking.benchmark, "SPY", SAFE_HAVEN}
+
+        def answer(
+            rows: Sequence[FeatureRow],
+            *,
+            held: Iterable[str] = (),
+            equity_usd: str = "100000",
+            sleeve: SleeveView | None = None,
+            session: date = date(2020, 3, 31),
+            as_of: date = date(2020, 3, 30),
+            **config: object,
+        ) -> Decision:
+            universe = [row.symbol for row in rows if row.symbol not in roles]
+            settings = module.Config.model_validate({"universe": universe, **config})
+            quantities = dict.fromkeys(held, Decimal(10))
+            sleeve = sleeve or SleeveView(
+                quantities=quantities,
+                values_usd=dict.fromkeys(quantities, Decimal(1000)),
+                equity_usd=Decimal(equity_usd),
+            )
+            snapshot = snapshot_of(ranking.profile, rows, as_of)
+            decision: Decision = module.decide(
+                context_of(settings, session, snapshot=snapshot, sleeve=sleeve)
+            )
+            return decision
+
+        return answer
+
+    return of

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -346,6 +347,24 @@ def test_a_capital_limit_that_is_reached_buys_nothing_more(answer: Answer) -> No
     )
 
     assert answer(sleeve=sleeve).reason == "insufficient_cash"
+
+
+@pytest.mark.parametrize(
+    ("spent", "bought"),
+    [("997.40", "0"), ("800.01", "0"), ("800", "200"), ("450", "550"), ("0", "1000")],
+)
+def test_a_second_slot_of_the_session_buys_what_the_first_left(
+    answer: Answer, spent: str, bought: str
+) -> None:
+    paid = {"QQQM": Decimal(spent) / 2, "SPLG": Decimal(spent) / 2, "TQQQ": Decimal(700)}
+
+    decision = answer(sleeve=replace(sleeve_of(10_000), bought_usd=paid))
+
+    if bought == "0":
+        assert (decision.outcome, decision.reason) == (DecisionOutcome.HOLD, "purchase_made")
+        assert decision.diagnostics["bought_today_usd"] == f"{Decimal(spent):.2f}"
+    else:
+        assert sum(dollars(decision).values()) == Decimal(bought)
 
 
 # ── What ───────────────────────────────────────────────────────────────────────────────

@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from quant_platform_kit.contracts import (
@@ -17,113 +16,32 @@ from quant_platform_kit.contracts import (
     Decision,
     DecisionOutcome,
     FeatureRow,
-    FeatureSnapshot,
     InputMode,
     Role,
     TargetMode,
 )
 from quant_platform_kit.errors import ReasonCode
-from quant_platform_kit.strategy import StrategyContext
+from tests.ranked import QQQ_TECH, Ranking, chosen, snapshots, weights
 from us_equity_strategies._cross_section import Names
-from us_equity_strategies.qqq_tech_enhancement import Config, decide, factors, manifest
+from us_equity_strategies.qqq_tech_enhancement import Config, factors, manifest
 
 Answer = Callable[..., Decision]
 
-PROFILE = "qqq_tech_enhancement"
-SESSION = date(2020, 3, 31)
-AS_OF = date(2020, 3, 30)
-IT, COMM = "Information Technology", "Communication"
+IT, COMM = QQQ_TECH.sectors
 SCORED = {
-    "mom_6_1": 0.1,
-    "mom_12_1": 0.1,
-    "sma20_gap": 0.1,
-    "sma50_gap": 0.1,
-    "sma200_gap": 0.1,
-    "ma50_over_ma200": 0.1,
-    "vol_63": 0.2,
-    "maxdd_126": -0.1,
-    "breakout_252": -0.08,
-    "dist_63_high": -0.08,
-    "dist_126_high": -0.12,
-    "rebound_20": 0.1,
+    name: value
+    for name, value in QQQ_TECH.neutral.items()
+    if name not in ("close", "adv20_usd", "history_days")
 }
-NEUTRAL = {"close": 100.0, "adv20_usd": 60e6, "history_days": 500.0, **SCORED}
-
-
-def row(symbol: str, sector: str = IT, /, **features: float) -> FeatureRow:
-    return FeatureRow(symbol, sector, {**NEUTRAL, **features})
-
-
-def qqq(sma200_gap: float = 0.1, **features: float) -> FeatureRow:
-    return row("QQQ", "", sma200_gap=sma200_gap, **features)
-
-
-def stocks(count: int, sector: str = IT, *, above: int | None = None) -> list[FeatureRow]:
-    """Return stocks of falling momentum, the first `above` of them above their average."""
-    return [
-        row(
-            f"{sector[:2].upper()}{index:03d}",
-            sector,
-            mom_12_1=1.0 - index / 100,
-            sma200_gap=0.1 if above is None or index < above else -0.1,
-        )
-        for index in range(count)
-    ]
+row, qqq, stocks = QQQ_TECH.row, QQQ_TECH.market, QQQ_TECH.stocks
 
 
 @pytest.fixture(scope="session")
-def answer(
-    context_of: Callable[..., StrategyContext], snapshot_of: Callable[..., FeatureSnapshot]
-) -> Answer:
-    """Decide on a snapshot of `rows`; the universe is every stock in it."""
-
-    def make(
-        rows: Sequence[FeatureRow],
-        *,
-        held: Iterable[str] = (),
-        session: date = SESSION,
-        as_of: date = AS_OF,
-        **config: object,
-    ) -> Decision:
-        universe = [r.symbol for r in rows if r.symbol not in ("QQQ", "BOXX")]
-        settings = Config.model_validate({"universe": universe, **config})
-        snapshot = snapshot_of(PROFILE, rows, as_of)
-        return decide(context_of(settings, session, snapshot=snapshot, held=held))
-
-    return make
-
-
-def weights(decision: Decision) -> dict[str, Decimal]:
-    assert decision.outcome is DecisionOutcome.REBALANCE, decision
-    assert decision.mode is TargetMode.WEIGHT
-    return {target.symbol: target.amount for target in decision.targets}
-
-
-def chosen(decision: Decision) -> list[str]:
-    return [symbol for symbol in weights(decision) if symbol != "BOXX"]
+def answer(answer_of: Callable[[Ranking], Answer]) -> Answer:
+    return answer_of(QQQ_TECH)
 
 
 # ── Regimes and weights ────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("trend_gap", "above", "regime"),
-    [
-        (0.01, 11, "risk_on"),  # breadth of exactly .55 is not below it
-        (0.01, 10, "soft_defense"),
-        (0.01, 0, "soft_defense"),
-        (0.0, 20, "soft_defense"),  # at its average is not above it
-        (-0.01, 7, "soft_defense"),  # breadth of exactly .35 is not below it
-        (-0.01, 6, "hard_defense"),
-    ],
-)
-def test_trend_and_breadth_set_the_regime(
-    answer: Answer, trend_gap: float, above: int, regime: str
-) -> None:
-    decision = answer([qqq(trend_gap), *stocks(20, above=above)])
-
-    assert decision.diagnostics["regime"] == regime
-    assert decision.risk_flags == (("hard_defense",) if regime == "hard_defense" else ())
 
 
 def test_risk_on_holds_eight_and_keeps_a_fifth_back(answer: Answer) -> None:
@@ -216,7 +134,7 @@ def test_a_floor_of_zero_asks_for_no_price(answer: Answer) -> None:
 
 
 def test_a_feature_that_no_row_has_leaves_nothing_to_rank(answer: Answer) -> None:
-    bare = {name: value for name, value in NEUTRAL.items() if name != "vol_63"}
+    bare = {name: value for name, value in QQQ_TECH.neutral.items() if name != "vol_63"}
 
     decision = answer([qqq(), FeatureRow("AAA", IT, bare)])
 
@@ -397,59 +315,7 @@ def test_the_window_can_be_widened(answer: Answer) -> None:
     assert decision.outcome is DecisionOutcome.REBALANCE
 
 
-def test_a_publication_that_failed_blocks_instead_of_holding(answer: Answer) -> None:
-    rows = [qqq(), *stocks(5)]
-    last, late = (
-        answer(rows, as_of=date(2022, 7, 29), session=day)
-        for day in (date(2022, 8, 31), date(2022, 9, 1))
-    )
-
-    assert last.outcome is DecisionOutcome.HOLD
-    assert late.code is ReasonCode.SNAPSHOT_STALE
-
-
 # ── Blocked ────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_missing_benchmark_row_blocks(answer: Answer) -> None:
-    decision = answer(stocks(5))
-
-    assert decision.code is ReasonCode.SNAPSHOT_ROW_MISSING
-    assert "QQQ" in decision.reason
-
-
-@pytest.mark.parametrize("feature", ["sma200_gap", "mom_6_1", "mom_12_1"])
-def test_an_undefined_figure_of_the_benchmark_blocks(answer: Answer, feature: str) -> None:
-    decision = answer([qqq(**{feature: math.nan}), *stocks(5)])
-
-    assert decision.code is ReasonCode.INDICATOR_UNDEFINED
-    assert f"{feature} of benchmark QQQ" in decision.reason
-
-
-def test_no_eligible_stock_blocks_instead_of_selling_everything(answer: Answer) -> None:
-    decision = answer([qqq(), row("AAA", adv20_usd=1.0)], held=["AAA"])
-
-    assert decision.code is ReasonCode.INDICATOR_UNDEFINED
-
-
-def test_a_holding_without_a_row_blocks_instead_of_being_sold(answer: Answer) -> None:
-    decision = answer([qqq(), *stocks(5)], universe=["IN000", "LOST"], held=["LOST"])
-
-    assert decision.code is ReasonCode.SNAPSHOT_ROW_MISSING
-    assert "LOST" in decision.reason
-
-
-@pytest.mark.parametrize("feature", [*NEUTRAL, "eligible"])
-def test_a_holding_with_an_undefined_feature_blocks_instead_of_being_sold(
-    answer: Answer, feature: str
-) -> None:
-    rows = [qqq(), *stocks(5), row("VAGUE", **{feature: math.nan})]
-
-    decision = answer(rows, held=["VAGUE"])
-
-    assert decision.code is ReasonCode.INDICATOR_UNDEFINED
-    assert f"{feature} of VAGUE" in decision.reason
-    assert answer(rows).outcome is DecisionOutcome.REBALANCE
 
 
 @pytest.mark.parametrize(
@@ -463,74 +329,10 @@ def test_a_holding_that_is_no_longer_admitted_is_sold(
     assert chosen(decision) == ["IN000", "IN001"]
 
 
-def test_a_manual_holding_outside_the_universe_is_nobodys_business(answer: Answer) -> None:
-    rows = [qqq(), *stocks(5)]
-
-    assert answer(rows, held=["GME"]) == answer(rows)
-
-
-def test_a_stock_outside_the_universe_blocks_when_it_would_be_bought(answer: Answer) -> None:
-    decision = answer([qqq(), *stocks(5)], universe=["IN001", "IN002"])
-
-    assert decision.code is ReasonCode.UNMANAGED_TARGET
-    assert "IN000" in decision.reason
-
-
-def test_an_unnamed_universe_blocks(answer: Answer) -> None:
-    assert answer([qqq(), *stocks(5)], universe=[]).code is ReasonCode.CONFIG_INVALID
-
-
-def test_no_snapshot_blocks(context_of: Callable[..., StrategyContext]) -> None:
-    decision = decide(context_of(Config(universe=("AAA",)), SESSION))
-
-    assert decision.code is ReasonCode.SNAPSHOT_MISSING
-
-
-@pytest.mark.parametrize("as_of", [SESSION, date(2020, 4, 1)])
-def test_a_snapshot_that_knows_the_session_blocks(answer: Answer, as_of: date) -> None:
-    decision = answer([qqq(), *stocks(5)], as_of=as_of)
-
-    assert decision.code is ReasonCode.SNAPSHOT_FUTURE
-
-
 # ── Invariants ─────────────────────────────────────────────────────────────────────────
 
 
-@st.composite
-def snapshots(draw: st.DrawFn) -> list[FeatureRow]:
-    number = st.floats(-1.0, 1.0)
-    rows = [
-        row(
-            f"S{index:02d}",
-            draw(st.sampled_from([IT, COMM])),
-            **{name: draw(number) for name in ("mom_6_1", "mom_12_1", "sma200_gap", "rebound_20")},
-            dist_63_high=-abs(draw(number)),
-            vol_63=abs(draw(number)),
-        )
-        for index in range(draw(st.integers(1, 25)))
-    ]
-    return [qqq(draw(number)), *rows]
-
-
-@given(rows=snapshots(), data=st.data())
-def test_the_order_of_the_rows_changes_nothing(
-    answer: Answer, rows: list[FeatureRow], data: st.DataObject
-) -> None:
-    assert answer(rows) == answer(data.draw(st.permutations(rows)))
-
-
-@given(rows=snapshots(), held=st.sets(st.sampled_from([f"S{i:02d}" for i in range(25)])))
-def test_what_was_bought_is_chosen_again(
-    answer: Answer, rows: list[FeatureRow], held: set[str]
-) -> None:
-    first = answer(rows, held=held & {r.symbol for r in rows})
-
-    second = answer(rows, held=chosen(first))
-
-    assert weights(second).items() == weights(first).items()
-
-
-@given(rows=snapshots())
+@given(rows=snapshots(QQQ_TECH, 25))
 def test_no_cap_and_no_exposure_is_ever_exceeded(answer: Answer, rows: list[FeatureRow]) -> None:
     decision = answer(rows)
     decided, picked = weights(decision), chosen(decision)
@@ -554,7 +356,7 @@ def test_no_cap_and_no_exposure_is_ever_exceeded(answer: Answer, rows: list[Feat
 def test_the_default_manifest_declares_what_the_catalog_page_says() -> None:
     declared = manifest(Config())
 
-    assert declared.profile == PROFILE
+    assert declared.profile == "qqq_tech_enhancement"
     assert declared.aliases == (
         "tech_pullback_cash_buffer",
         "tech_communication_pullback_enhancement",
@@ -568,7 +370,7 @@ def test_the_default_manifest_declares_what_the_catalog_page_says() -> None:
     assert not declared.reads_portfolio
     assert declared.snapshot is not None
     assert declared.snapshot.contract == "qqq_tech_enhancement.v1"
-    assert set(declared.snapshot.columns) == {"symbol", "sector", *NEUTRAL}
+    assert set(declared.snapshot.columns) == {"symbol", "sector", *QQQ_TECH.neutral}
     assert declared.snapshot.max_age_sessions == 23
 
 
@@ -607,15 +409,10 @@ def test_what_is_managed_and_the_no_trade_band_follow_the_configuration() -> Non
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"safe_haven": None}, "nothing could be held"),
-        ({"universe": ["QQQ"]}, "benchmark QQQ may not stand in universe"),
-        ({"universe": ["AAPL", "BOXX"]}, "safe_haven BOXX may not stand in universe"),
-        ({"breadth_hard": 0.6}, "breadth_hard = 0.6 is above breadth_soft = 0.55"),
         ({"sectors": []}, "sectors"),
         ({"min_adv20_usd": -1}, "min_adv20_usd"),
         ({"min_close_usd": -1}, "min_close_usd"),
         ({"execution_window_sessions": 0}, "execution_window_sessions"),
-        ({"factors": {"momentum": 1.0}}, "factors.momentum"),
     ],
 )
 def test_a_configuration_that_makes_no_sense_is_refused(

@@ -2,114 +2,34 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from datetime import date
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from quant_platform_kit.contracts import (
     Cadence,
     Decision,
-    DecisionOutcome,
     FeatureRow,
-    FeatureSnapshot,
     InputMode,
     Role,
-    TargetMode,
 )
-from quant_platform_kit.errors import ReasonCode
-from quant_platform_kit.strategy import StrategyContext
-from us_equity_strategies.russell_1000_multi_factor_defensive import Config, decide, manifest
+from tests.ranked import RUSSELL, Ranking, chosen, snapshots, weights
+from us_equity_strategies.russell_1000_multi_factor_defensive import Config, manifest
 
 Answer = Callable[..., Decision]
 
-PROFILE = "russell_1000_multi_factor_defensive"
-SESSION = date(2020, 3, 31)
-AS_OF = date(2020, 3, 30)
-NEUTRAL = {"mom_6_1": 0.1, "mom_12_1": 0.1, "sma200_gap": 0.1, "vol_63": 0.2, "maxdd_126": -0.1}
-
-
-def row(symbol: str, sector: str = "Tech", /, **features: float) -> FeatureRow:
-    return FeatureRow(symbol, sector, {**NEUTRAL, **features})
-
-
-def spy(sma200_gap: float = 0.1) -> FeatureRow:
-    return row("SPY", "", sma200_gap=sma200_gap)
-
-
-def stocks(count: int, sector: str = "Tech", *, above: int | None = None) -> list[FeatureRow]:
-    """Return stocks of falling momentum, the first `above` of them above their average."""
-    return [
-        row(
-            f"{sector[:2].upper()}{index:03d}",
-            sector,
-            mom_12_1=1.0 - index / 100,
-            sma200_gap=0.1 if above is None or index < above else -0.1,
-        )
-        for index in range(count)
-    ]
+row, spy, stocks = RUSSELL.row, RUSSELL.market, RUSSELL.stocks
 
 
 @pytest.fixture(scope="session")
-def answer(
-    context_of: Callable[..., StrategyContext], snapshot_of: Callable[..., FeatureSnapshot]
-) -> Answer:
-    """Decide on a snapshot of `rows`; the universe is every stock in it."""
-
-    def make(
-        rows: Sequence[FeatureRow],
-        *,
-        held: Iterable[str] = (),
-        session: date = SESSION,
-        as_of: date = AS_OF,
-        **config: object,
-    ) -> Decision:
-        universe = [r.symbol for r in rows if r.symbol not in ("SPY", "BOXX")]
-        settings = Config.model_validate({"universe": universe, **config})
-        snapshot = snapshot_of(PROFILE, rows, as_of)
-        return decide(context_of(settings, session, snapshot=snapshot, held=held))
-
-    return make
-
-
-def weights(decision: Decision) -> dict[str, Decimal]:
-    assert decision.outcome is DecisionOutcome.REBALANCE, decision
-    assert decision.mode is TargetMode.WEIGHT
-    return {target.symbol: target.amount for target in decision.targets}
-
-
-def chosen(decision: Decision) -> list[str]:
-    return [symbol for symbol in weights(decision) if symbol != "BOXX"]
+def answer(answer_of: Callable[[Ranking], Answer]) -> Answer:
+    return answer_of(RUSSELL)
 
 
 # ── Regimes ────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("trend_gap", "above", "regime"),
-    [
-        (0.01, 20, "risk_on"),
-        (0.01, 11, "risk_on"),  # breadth of exactly .55 is not below it
-        (0.01, 10, "soft_defense"),
-        (0.01, 0, "soft_defense"),
-        (-0.01, 20, "soft_defense"),
-        (0.0, 20, "soft_defense"),  # at its average is not above it
-        (-0.01, 7, "soft_defense"),  # breadth of exactly .35 is not below it
-        (-0.01, 6, "hard_defense"),
-        (-0.01, 0, "hard_defense"),
-    ],
-)
-def test_trend_and_breadth_set_the_regime(
-    answer: Answer, trend_gap: float, above: int, regime: str
-) -> None:
-    decision = answer([spy(trend_gap), *stocks(20, above=above)])
-
-    assert decision.diagnostics["regime"] == regime
-    assert decision.risk_flags == (("hard_defense",) if regime == "hard_defense" else ())
 
 
 @pytest.mark.parametrize(
@@ -283,137 +203,13 @@ def test_benchmark_and_safe_haven_take_no_part(answer: Answer) -> None:
 # ── Blocked ────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_missing_benchmark_row_blocks(answer: Answer) -> None:
-    decision = answer(stocks(5))
-
-    assert decision.code is ReasonCode.SNAPSHOT_ROW_MISSING
-    assert "SPY" in decision.reason
-
-
-def test_an_undefined_benchmark_trend_blocks(answer: Answer) -> None:
-    assert answer([spy(math.nan), *stocks(5)]).code is ReasonCode.INDICATOR_UNDEFINED
-
-
-def test_no_eligible_stock_blocks_instead_of_selling_everything(answer: Answer) -> None:
-    decision = answer([spy(), row("AAA", eligible=0.0)], held=["AAA"])
-
-    assert decision.code is ReasonCode.INDICATOR_UNDEFINED
-
-
-def test_a_holding_without_a_row_blocks_instead_of_being_sold(answer: Answer) -> None:
-    decision = answer([spy(), *stocks(5)], universe=["TE000", "LOST"], held=["LOST"])
-
-    assert decision.code is ReasonCode.SNAPSHOT_ROW_MISSING
-    assert "LOST" in decision.reason
-
-
-@pytest.mark.parametrize("feature", [*NEUTRAL, "eligible"])
-def test_a_holding_with_an_undefined_feature_blocks_instead_of_being_sold(
-    answer: Answer, feature: str
-) -> None:
-    rows = [spy(), *stocks(5), row("VAGUE", **{feature: math.nan})]
-
-    decision = answer(rows, held=["TE000", "VAGUE"])
-
-    assert decision.code is ReasonCode.INDICATOR_UNDEFINED
-    assert f"{feature} of VAGUE" in decision.reason
-    assert answer(rows, held=["TE000"]).outcome is DecisionOutcome.REBALANCE
-
-
 def test_a_holding_that_is_flagged_is_sold(answer: Answer) -> None:
     decision = answer([spy(), *stocks(3), row("OUT", eligible=0.0)], held=["OUT"])
 
     assert chosen(decision) == ["TE000", "TE001", "TE002"]
 
 
-def test_an_undefined_feature_of_a_manual_holding_is_nobodys_business(answer: Answer) -> None:
-    rows = [spy(), *stocks(5), row("GME", vol_63=math.nan)]
-    named = [r.symbol for r in stocks(5)]
-
-    assert answer(rows, held=["GME"], universe=named) == answer(rows, universe=named)
-
-
-def test_a_manual_holding_outside_the_universe_is_nobodys_business(answer: Answer) -> None:
-    rows = [spy(), *stocks(5)]
-
-    assert answer(rows, held=["GME"]) == answer(rows)
-
-
-def test_a_stock_outside_the_universe_blocks_when_it_would_be_bought(answer: Answer) -> None:
-    rows = [spy(), *stocks(10)]
-    best, worst = "TE000", "TE009"
-    named = [r.symbol for r in rows[1:]]
-
-    without_best = answer(rows, universe=[s for s in named if s != best])
-    without_worst = answer(rows, universe=[s for s in named if s != worst])
-
-    assert without_best.code is ReasonCode.UNMANAGED_TARGET
-    assert best in without_best.reason
-    assert without_worst.outcome is DecisionOutcome.REBALANCE
-
-
-def test_an_unnamed_universe_blocks(answer: Answer) -> None:
-    decision = answer([spy(), *stocks(5)], universe=[])
-
-    assert decision.code is ReasonCode.CONFIG_INVALID
-    assert "STRATEGY_CONFIG_PATH" in decision.reason
-
-
-def test_no_snapshot_blocks(context_of: Callable[..., StrategyContext]) -> None:
-    decision = decide(context_of(Config(universe=("AAA",)), SESSION))
-
-    assert decision.code is ReasonCode.SNAPSHOT_MISSING
-
-
-@pytest.mark.parametrize("as_of", [SESSION, date(2020, 4, 1)])
-def test_a_snapshot_that_knows_the_session_blocks(answer: Answer, as_of: date) -> None:
-    decision = answer([spy(), *stocks(5)], as_of=as_of)
-
-    assert decision.code is ReasonCode.SNAPSHOT_FUTURE
-
-
-def test_a_monthly_snapshot_serves_until_its_successor_can_exist(answer: Answer) -> None:
-    rows = [spy(), *stocks(5)]
-    # August 2022 had 23 sessions: the longest month there is.
-    last, late = (
-        answer(rows, as_of=date(2022, 7, 29), session=day)
-        for day in (date(2022, 8, 31), date(2022, 9, 1))
-    )
-
-    assert last.outcome is DecisionOutcome.REBALANCE
-    assert late.code is ReasonCode.SNAPSHOT_STALE
-    assert "24 sessions" in late.reason
-
-
 # ── Invariants ─────────────────────────────────────────────────────────────────────────
-
-
-@st.composite
-def snapshots(draw: st.DrawFn) -> list[FeatureRow]:
-    number = st.floats(-1.0, 1.0)
-    count = draw(st.integers(1, 40))
-    rows = [
-        row(
-            f"S{index:02d}",
-            draw(st.sampled_from(["Tech", "Energy", "Utilities"])),
-            mom_6_1=draw(number),
-            mom_12_1=draw(number),
-            sma200_gap=draw(number),
-            vol_63=abs(draw(number)),
-            maxdd_126=-abs(draw(number)),
-        )
-        for index in range(count)
-    ]
-    return [spy(draw(number)), *rows]
-
-
-@given(rows=snapshots(), data=st.data())
-def test_the_order_of_the_rows_changes_nothing(
-    answer: Answer, rows: list[FeatureRow], data: st.DataObject
-) -> None:
-    shuffled = data.draw(st.permutations(rows))
-
-    assert answer(rows) == answer(shuffled)
 
 
 @given(order=st.permutations(range(14)))
@@ -430,19 +226,7 @@ def test_not_even_the_rounding_of_a_sum_depends_on_the_order(
     assert answer([spy(), *rows]) == answer([spy(), *(rows[i] for i in order)])
 
 
-@given(rows=snapshots(), held=st.sets(st.sampled_from([f"S{i:02d}" for i in range(40)])))
-def test_what_was_bought_is_chosen_again(
-    answer: Answer, rows: list[FeatureRow], held: set[str]
-) -> None:
-    held &= {r.symbol for r in rows}
-    first = answer(rows, held=held)
-
-    second = answer(rows, held=chosen(first))
-
-    assert weights(second).items() == weights(first).items()
-
-
-@given(rows=snapshots())
+@given(rows=snapshots(RUSSELL, 40))
 def test_no_cap_and_no_exposure_is_ever_exceeded(answer: Answer, rows: list[FeatureRow]) -> None:
     decision = answer(rows)
     picked = chosen(decision)
@@ -477,7 +261,7 @@ def test_the_default_manifest_declares_what_the_catalog_page_says() -> None:
     assert declared.history is None
     assert declared.snapshot is not None
     assert declared.snapshot.contract == "russell_1000_multi_factor_defensive.v1"
-    assert declared.snapshot.columns == ("symbol", "sector", *NEUTRAL)
+    assert declared.snapshot.columns == ("symbol", "sector", *RUSSELL.neutral)
 
 
 def test_the_default_numbers_are_those_of_the_catalog_page() -> None:
@@ -520,40 +304,3 @@ def test_the_no_trade_band_is_a_hint_to_the_planner() -> None:
     declared = manifest(Config(rebalance_threshold=Decimal("0.01")))
 
     assert declared.hints.rebalance_threshold_ratio == Decimal("0.01")
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"breadth_soft": 0.35},  # as breadth_hard: no soft defence in a rising market
-        {"breadth_soft": 1, "breadth_hard": 0},
-        {"holdings": 1, "max_snapshot_age_sessions": 1},
-        {"hold_bonus": 0, "rebalance_threshold": 0},
-    ],
-)
-def test_a_configuration_at_the_edge_of_sense_is_accepted(changes: dict[str, object]) -> None:
-    assert Config.model_validate(changes).model_dump().items() >= changes.items()
-
-
-@pytest.mark.parametrize(
-    ("changes", "complaint"),
-    [
-        ({"safe_haven": None}, "nothing could be held"),
-        ({"universe": ["SPY"]}, "benchmark SPY may not stand in universe"),
-        ({"universe": ["AAPL", "BOXX"]}, "safe_haven BOXX may not stand in universe"),
-        ({"universe": ["AAPL", "AAPL"]}, "AAPL stands more than once"),
-        ({"breadth_hard": 0.6}, "breadth_hard = 0.6 is above breadth_soft = 0.55"),
-        ({"exposure_soft": "1.1"}, "exposure_soft"),
-        ({"breadth_soft": 1.1}, "breadth_soft"),
-        ({"breadth_hard": -0.1}, "breadth_hard"),
-        ({"hold_bonus": -0.1}, "hold_bonus"),
-        ({"rebalance_threshold": 1}, "rebalance_threshold"),
-        ({"factors": {"mom_6": 1.0}}, "factors.mom_6"),
-        ({"holdings": 0}, "holdings"),
-    ],
-)
-def test_a_configuration_that_makes_no_sense_is_refused(
-    changes: dict[str, object], complaint: str
-) -> None:
-    with pytest.raises(ValidationError, match=complaint):
-        Config.model_validate(changes)

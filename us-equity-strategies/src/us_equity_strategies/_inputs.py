@@ -59,7 +59,7 @@ def read_sleeve(context: StrategyContext, managed: Iterable[str]) -> SleeveView 
     if not _is_amount(sleeve.equity_usd):
         return _malformed("capital base", sleeve.equity_usd)
     for symbol in managed:
-        for figures in (sleeve.quantities, sleeve.values_usd):
+        for figures in (sleeve.quantities, sleeve.values_usd, sleeve.bought_usd):
             if symbol in figures and not _is_amount(figures[symbol]):
                 return _malformed(f"holding of {symbol}", figures[symbol])
         if sleeve.holds(symbol) and symbol not in sleeve.values_usd:

@@ -1,8 +1,8 @@
 """A purchase of index funds each month, of a fixed amount or of one that follows the market.
 
 - When: on the first session of the window, which opens on the 25th and lasts five calendar days.
-  That is one purchase a month, told by the calendar alone: a month whose first session was missed
-  is not made up for.
+  That is one purchase a month, told by the calendar: a month whose first session was missed is not
+  made up for. A second slot on that session buys what the first could not, and never more.
 - How much: `fixed` buys the base amount. `smart` multiplies it by what the signal symbols show on
   average: 2, 1.5 or 1.25 after a fall, 0.5 or nothing when prices are far above their average,
   else 1. The amount is at most the maximum and at most the cash above the reserve; below the
@@ -217,9 +217,9 @@ def manifest(config: Config) -> StrategyManifest:
 def decide(context: StrategyContext) -> Decision:
     """Return the month's purchase on its session, and HOLD on every other.
 
-    HOLD says ``outside_purchase_window``, ``purchase_session_passed``, ``very_expensive`` or
-    ``insufficient_cash``. BLOCKED, on whatever session, so that a fault is known before the day
-    that needs its input, with
+    HOLD says ``outside_purchase_window``, ``purchase_session_passed``, ``very_expensive``,
+    ``purchase_made`` or ``insufficient_cash``. BLOCKED, on whatever session, so that a fault is
+    known before the day that needs its input, with
 
     - ``HISTORY_MISSING``, ``HISTORY_STALE`` or ``HISTORY_SHORT`` when a signal symbol cannot be
       read or has fewer than 252 closes;
@@ -296,7 +296,12 @@ def _purchase(sleeve: SleeveView, config: Config, level: Level, notes: dict[str,
     values = {symbol: sleeve.values_usd.get(symbol, Decimal(0)) for symbol in config.buy_symbols}
     # A cash floor or a capital limit leaves less to spend than there is cash.
     usable = min(sleeve.cash_usd, sleeve.equity_usd - sum(values.values(), Decimal(0)))
-    wished = min(config.base_usd * _MULTIPLIERS[level], config.max_usd)
+    spent = sum((sleeve.bought_usd.get(symbol, Decimal(0)) for symbol in values), Decimal(0))
+    wished = min(config.base_usd * _MULTIPLIERS[level], config.max_usd) - spent
+    if spent and wished < config.min_order_usd:
+        return Decision.hold(
+            "purchase_made", diagnostics={**notes, "bought_today_usd": f"{spent:.2f}"}
+        )
     amount = min(wished, usable - config.cash_reserve_usd)
     if amount < config.min_order_usd:
         return Decision.hold(

@@ -30,6 +30,7 @@ from quant_platform_kit.strategy._pool import shared_pool
 from quant_platform_kit.strategy._strategy import Strategy
 
 _MEMBERS: Final = ("Config", "manifest", "decide")
+_SETTING: Final = "STRATEGY_CONFIG_PATH, or by a sleeve's `config`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ class Catalog:
         if config_path is None:
             return profile.configured(kind())
         names = (profile.manifest.profile, *profile.manifest.aliases)
-        return profile.configured(read_config(kind, config_path, names=names))
+        return profile.configured(read_config(kind, config_path, _SETTING, names=names))
 
     def _unknown(self, name: str) -> RefuseRun:
         known = (*self.profiles, *self.aliases, *(fault.name for fault in self.broken))

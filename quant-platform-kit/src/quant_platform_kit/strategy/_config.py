@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Final, NoReturn, TypeVar
@@ -44,6 +45,7 @@ def read_config(
     path: Path,
     setting: str = "STRATEGY_CONFIG_PATH",
     names: tuple[str, ...] = (),
+    keys: Iterable[str] = (),
 ) -> C:
     """Read a profile's configuration, or another file like it, from ``.json`` or ``.toml``.
 
@@ -61,6 +63,8 @@ def read_config(
     names : tuple of str
         What the profile is called, the canonical name first; none where the file is not a
         profile's.
+    keys : iterable of str
+        What a message lists as allowed; the names of `kind` when left out.
 
     Raises
     ------
@@ -76,10 +80,8 @@ def read_config(
         # Through JSON, which is where strict pydantic takes an array for a tuple.
         return kind.model_validate_json(json.dumps(table, default=str), strict=True)
     except ValidationError as error:
-        faults = "; ".join(
-            _fault(entry["loc"], entry["msg"], entry["input"]) for entry in error.errors()
-        )
-        allowed = ", ".join(sorted(kind.model_fields))
+        faults = "; ".join(_faults(error))
+        allowed = ", ".join(sorted(keys or kind.model_fields))
         raise _invalid(path, setting, f"{faults}. Allowed keys: {allowed}") from error
     except _UnusableError as error:
         raise _invalid(path, setting, str(error)) from error
@@ -87,14 +89,14 @@ def read_config(
 
 def _table(path: Path) -> dict[str, object]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors write the mark, and show none
     except FileNotFoundError as error:
         raise _UnusableError("there is no such file") from error
     except (OSError, UnicodeDecodeError) as error:
         raise _UnusableError(f"it cannot be read: {error}") from error
     try:
         table = _parse(path, text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _UnusableError(f"it does not parse: {error}") from error
     if not isinstance(table, dict):
         raise _UnusableError("its outermost value is not an object of keys and values")
@@ -130,11 +132,20 @@ def _not_a_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is not a finite number")
 
 
-def _fault(location: tuple[int | str, ...], message: str, value: object) -> str:
-    said = message.removeprefix("Value error, ")
-    if not location:  # a rule over several keys; its text names them
-        return said
-    return f"{'.'.join(map(str, location))} = {json.dumps(value, default=str)}: {said}"
+def _faults(error: ValidationError) -> Iterator[str]:
+    entries = error.errors()
+    places = [entry["loc"] for entry in entries]
+    for entry in entries:
+        place = entry["loc"]
+        if any(len(other) > len(place) and other[: len(place)] == place for other in places):
+            continue  # a fault within it says more
+        key = ".".join(map(str, place))
+        if entry["type"] == "missing":
+            yield f"{key} is missing"
+            continue
+        said = entry["msg"].removeprefix("Value error, ")
+        # A rule over several keys has no place; its text names them.
+        yield f"{key} = {json.dumps(entry['input'], default=str)}: {said}" if place else said
 
 
 class _UnusableError(Exception):

@@ -33,12 +33,15 @@ class SleeveView:
         What may pay for purchases now.
     equity_usd : Decimal
         The sleeve's capital base: usable cash above the floor and the managed holdings.
+    bought_usd : mapping of str to Decimal
+        What the sleeve has paid for managed symbols since the session opened, in earlier slots.
     """
 
     quantities: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
     values_usd: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
     cash_usd: Decimal = Decimal(0)
     equity_usd: Decimal = Decimal(0)
+    bought_usd: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
 
     def holds(self, symbol: str) -> bool:
         """Tell whether any share of `symbol` is held."""

@@ -20,7 +20,7 @@ from typing import TypeVar
 from quant_platform_kit.contracts import Decision, DecisionOutcome
 from quant_platform_kit.errors import ContractError, ReasonCode
 from quant_platform_kit.strategy._answer import ask, late, read_answer
-from quant_platform_kit.strategy._contract import SleeveView, StrategyContext
+from quant_platform_kit.strategy._contract import StrategyContext
 from quant_platform_kit.strategy._pool import WorkerPool, shared_pool
 from quant_platform_kit.strategy._strategy import Strategy
 from quant_platform_kit.strategy._transport import pack
@@ -130,8 +130,11 @@ def _read_only(context: StrategyContext) -> StrategyContext:
     return replace(
         context,
         history=_view(context.history),
-        sleeve=SleeveView(
-            _view(sleeve.quantities), _view(sleeve.values_usd), sleeve.cash_usd, sleeve.equity_usd
+        sleeve=replace(
+            sleeve,
+            quantities=_view(sleeve.quantities),
+            values_usd=_view(sleeve.values_usd),
+            bought_usd=_view(sleeve.bought_usd),
         ),
     )
 

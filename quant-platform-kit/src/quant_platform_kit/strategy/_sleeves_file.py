@@ -90,5 +90,6 @@ def read_sleeves(path: Path) -> tuple[SleeveSpec, ...]:
     SettingsError
         ``CONFIG_INVALID`` when the file cannot be used; the message says what is wrong with it.
     """
-    sleeves = read_config(_SleevesFile, path, "QPK_SLEEVES_PATH").sleeve
+    keys = ("sleeve", *(f"sleeve.{name}" for name in SleeveSpec.model_fields))
+    sleeves = read_config(_SleevesFile, path, "QPK_SLEEVES_PATH", keys=keys).sleeve
     return tuple(each.beside(path.parent) for each in sleeves)
