@@ -118,7 +118,7 @@ def _publish(
     console.print(f"\nReport: [bold]{report}[/]", soft_wrap=True)
     first = folder / ACCOUNTS[0].platform / ENVIRONMENT_FILE
     console.print(
-        f"By hand: set -a; . {first}; .venv/bin/qpk show --platform {ACCOUNTS[0].platform}",
+        f"By hand: set -a; . {first}; set +a; .venv/bin/qpk show --platform {ACCOUNTS[0].platform}",
         soft_wrap=True,
         markup=False,
     )

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from demo._errors import DemoError
 
@@ -20,7 +21,8 @@ def workplace(folder: Path) -> Iterator[Path]:
     Raises
     ------
     DemoError
-        When the folder holds something the demo did not make, or another run is using it.
+        When the folder holds something the demo did not make, cannot be written, or another run
+        is using it.
     """
     marker = folder / _MARKER
     if folder.exists() and not marker.exists() and (folder.is_file() or any(folder.iterdir())):
@@ -28,8 +30,7 @@ def workplace(folder: Path) -> Iterator[Path]:
             f"{folder} was not made by the demo, so nothing in it was touched. Name another folder "
             "with --output."
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    with marker.open("a") as lock:
+    with _made(folder, marker) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -42,3 +43,13 @@ def workplace(folder: Path) -> Iterator[Path]:
             elif entry != marker:
                 entry.unlink()
         yield folder
+
+
+def _made(folder: Path, marker: Path) -> TextIO:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return marker.open("a")
+    except OSError as error:
+        raise DemoError(
+            f"{folder} cannot be written: {error.strerror}. Name another folder with --output."
+        ) from error

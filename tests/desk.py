@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -124,7 +125,7 @@ class Desk:
         reviewed = self.head(PACKAGES[role])
         done = release(self.layout, role, version, reviewed=reviewed, **options)  # type: ignore[arg-type]
         if push:
-            subprocess.run(done.push.split(), check=True, capture_output=True)
+            subprocess.run(shlex.split(done.push), check=True, capture_output=True)
         return done
 
     def release_both(self, version: str = "0.1.0") -> None:

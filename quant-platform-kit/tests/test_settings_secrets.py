@@ -31,7 +31,10 @@ SECRET_VARIABLES = [
     ("longbridge", "LONGPORT_APP_SECRET", "app_secret"),
     ("longbridge", "LONGPORT_ACCESS_TOKEN", "access_token"),
 ]
-VALUES = {"QPK_STORE_URL": f"postgresql+psycopg://desk:{HUSH}@db/desk"}
+VALUES = {
+    "QPK_STORE_URL": f"postgresql+psycopg://desk:{HUSH}@db/desk",
+    "QPK_NOTIFY_URLS": f"json://{HUSH}/",
+}
 
 
 @pytest.fixture

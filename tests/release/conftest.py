@@ -73,14 +73,10 @@ def qpk() -> Command:
     return run
 
 
-@pytest.fixture(scope="session")
-def _running(tmp_path_factory: pytest.TempPathFactory, wheelhouse: Path) -> Path:
-    """Return a folder with a desk, and a cloud that runs what is pinned, to be copied."""
-    folder = tmp_path_factory.mktemp("running")
+def deploy_a_desk(folder: Path) -> None:
+    """Make a desk in a folder, and a cloud beside it that runs what is pinned there."""
     cloud = Cloud.make(folder / "cloud")
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in world(wheelhouse).items():
-            patch.setenv(name, value)
         patch.setenv("PATH", f"{cloud.path}{os.pathsep}{os.environ['PATH']}")
         desk = make_desk(folder / "desk", siblings=False)
         desk.release_both()
@@ -89,20 +85,32 @@ def _running(tmp_path_factory: pytest.TempPathFactory, wheelhouse: Path) -> Path
         for place in desk.layout.platforms:
             verify_pins(desk.layout, place)
             plan_deployment(desk.layout, place).make(why="", now=NOW, patience=PATIENCE)
+
+
+@pytest.fixture(scope="session")
+def running_folder(tmp_path_factory: pytest.TempPathFactory, wheelhouse: Path) -> Path:
+    """Return a folder with a desk, and a cloud that runs what is pinned, to be copied."""
+    folder = tmp_path_factory.mktemp("running")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in world(wheelhouse).items():
+            patch.setenv(name, value)
+        deploy_a_desk(folder)
     return folder
 
 
 @pytest.fixture(scope="session")
-def one_desk(_running: Path) -> Desk:
+def one_desk(running_folder: Path) -> Desk:
     """Return a desk that nobody changes."""
-    return Desk(_running / "desk", siblings=False)
+    return Desk(running_folder / "desk", siblings=False)
 
 
 @pytest.fixture
-def running(_running: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Desk, Cloud]:
+def running(
+    running_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Desk, Cloud]:
     """Return a desk, and a cloud that runs what is pinned there; its `gcloud` is found first."""
     for name in ("configs", "desk", "remotes"):
-        shutil.copytree(_running / name, tmp_path / name, symlinks=True)
-    cloud = Cloud(_running / "cloud").copy(tmp_path / "cloud")
+        shutil.copytree(running_folder / name, tmp_path / name, symlinks=True)
+    cloud = Cloud(running_folder / "cloud").copy(tmp_path / "cloud")
     monkeypatch.setenv("PATH", f"{cloud.path}{os.pathsep}{os.environ['PATH']}")
     return Desk(tmp_path / "desk", siblings=False), cloud

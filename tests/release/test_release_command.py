@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -28,12 +29,12 @@ def test_a_release_by_hand_follows_the_commands_that_each_step_prints(
     reviewed = asked.stderr.split("--reviewed ")[1].split("`")[0]
     done = qpk(house, "kit", "0.1.0", "--reviewed", reviewed)
     assert done.returncode == ExitCode.OK, done.stderr
-    subprocess.run(done.stdout.split("next: ")[1].split(), check=True, capture_output=True)
+    subprocess.run(shlex.split(done.stdout.split("next: ")[1]), check=True, capture_output=True)
     qpk(house, "strategies", "0.1.0", "--reviewed", reviewed)
     unpublished = qpk(house, "pins")
     assert unpublished.returncode == ExitCode.RELEASE
     push = unpublished.stderr.split("Push it: `")[1].split("`")[0]
-    subprocess.run(push.split(), check=True, capture_output=True)
+    subprocess.run(shlex.split(push), check=True, capture_output=True)
     assert qpk(house, "pins", "--kit", "0.1.0").returncode == ExitCode.OK
     tried = qpk(house, "verify-pins", "ibkr")
     assert tried.returncode == ExitCode.OK, tried.stderr

@@ -153,7 +153,7 @@ def _(desk: Desk, cloud: Cloud) -> Act:
     return lambda: switch(desk)
 
 
-@mistake("A switch of a service that somebody deployed by hand", ReasonCode.DEPLOY_MISMATCH)
+@mistake("A switch of a service that somebody deployed by hand", ReasonCode.SERVICE_CHANGED)
 def _(desk: Desk, cloud: Cloud) -> Act:
     change_by_hand(desk, IBKR, "--remove-labels=commit")
     return lambda: switch(desk)
@@ -167,7 +167,7 @@ def _(desk: Desk, cloud: Cloud) -> Act:
     return lambda: switch(desk)
 
 
-@mistake("A switch of a service that is gone", ReasonCode.DEPLOY_MISMATCH)
+@mistake("A switch of a service that is gone", ReasonCode.SERVICE_CHANGED)
 def _(desk: Desk, cloud: Cloud) -> Act:
     cloud.remove(IBKR)
     return lambda: switch(desk)
@@ -267,6 +267,12 @@ def _(desk: Desk, cloud: Cloud) -> Act:
     found = switch(desk)
     change_by_hand(desk, IBKR, "--update-env-vars=QPK_LANGUAGES=zh")
     return lambda: found.change.make(why="", now=NOW, patience=PATIENCE)
+
+
+@mistake("A switch of a service that was changed past the records", ReasonCode.SERVICE_CHANGED)
+def _(desk: Desk, cloud: Cloud) -> Act:
+    cloud.change(IBKR, {"EXECUTION_MODE": "live"})
+    return lambda: switch(desk)
 
 
 @mistake("A saved description that is something else", ReasonCode.RELEASE_TOOL)

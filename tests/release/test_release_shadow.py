@@ -87,15 +87,24 @@ def bundle(desk: Desk) -> str:
 # ── Two runs ───────────────────────────────────────────────────────────────────────────
 
 
-def test_the_same_twice_is_the_same_plan_and_a_switch_may_go_by_it(deployed: Desk) -> None:
+def test_a_switch_may_go_by_a_comparison_until_a_configuration_has_another_content(
+    deployed: Desk,
+) -> None:
     found = shadow(deployed.layout, SERVICE, now=FRIDAY)
     assert found.live == found.candidate
     assert (found.is_same_plan, found.refusal, found.input_differences) == (True, "", ())
     assert (found.live.profiles, found.live.outcome) == ((PROFILE,), "TRADED")
     assert found.live.orders.keys() == {"GOOG"}
     assert "to 2013-02-28" in found.live.inputs["daily bars"]
-    service = live(deployed)
-    assert require_shadow(service, bundle(deployed), service.environment, FRIDAY) == found
+    service, made_of = live(deployed), bundle(deployed)
+    assert require_shadow(service, made_of, service.environment, FRIDAY) == found
+    config = config_of(deployed.root, PROFILE)
+    whole = config.read_text()
+    config.write_text(f"{whole}\n")  # under the same name
+    with pytest.raises(ReleaseRefused) as refusal:
+        require_shadow(service, made_of, service.environment, FRIDAY)
+    config.write_text(whole)
+    assert refusal.value.code is ReasonCode.SHADOW_MISSING
 
 
 def test_the_account_and_the_service_are_left_as_they_are(deployed: Desk, place: Path) -> None:

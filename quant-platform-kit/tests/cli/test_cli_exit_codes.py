@@ -114,4 +114,6 @@ def test_the_numbers_never_change() -> None:
         "SETTINGS": 7,
         "CARD_FAILED": 8,
         "RELEASE": 9,
+        "OUTPUT": 10,
+        "INTERRUPTED": 130,
     }

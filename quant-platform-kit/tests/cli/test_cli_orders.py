@@ -99,7 +99,7 @@ def test_a_halt_does_not_keep_a_person_in(invested: Qpk) -> None:
     ("arguments", "code", "said"),
     [
         (("close", "MSFT"), ExitCode.BLOCKED, "MSFT is not managed here"),
-        (("cancel", "nosuch"), ExitCode.USAGE, "fits 0 orders"),
+        (("cancel", "nosuch"), ExitCode.NOT_FOUND, "no order 'nosuch'"),
     ],
 )
 def test_what_is_not_there_is_refused(

@@ -88,6 +88,7 @@ def test_an_order_is_explained_back_to_its_inputs(qpk: Qpk, traded: CycleReport)
         f"why not larger: FEES, {ReasonCode.FEES.meaning}",
         "risk: approved",
         "gate: passed",
+        "session: passed",
         "freshness: passed, 0 of 900",
         "scope: passed",
         "portfolio.max_exposure_pct: passed, 99.9043 of 100",

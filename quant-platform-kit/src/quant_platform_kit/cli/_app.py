@@ -7,6 +7,7 @@ code; the table is in `_exit`.
 
 from __future__ import annotations
 
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +29,7 @@ from quant_platform_kit.cli import (
 )
 from quant_platform_kit.cli._exit import ExitCode, of_error, of_report
 from quant_platform_kit.cli._options import JsonOption, PlatformOption, answer, end, runtime
+from quant_platform_kit.cli._streams import standard_streams
 from quant_platform_kit.contracts import CycleRequest
 from quant_platform_kit.errors import PlatformError
 
@@ -48,10 +50,20 @@ app = typer.Typer(
 
 def main() -> None:
     """Run `qpk`; an error of the platform ends it with one line and its own exit code."""
+    with standard_streams():
+        _require_text(sys.argv)
+        try:
+            app()
+        except PlatformError as error:
+            end(of_error(error), f"{error.code.value}: {error.message}")
+
+
+def _require_text(arguments: list[str]) -> None:
+    """Refuse bytes that are no text: no store, file or message could take them."""
     try:
-        app()
-    except PlatformError as error:
-        end(of_error(error), f"{error.code.value}: {error.message}")
+        "".join(arguments).encode()
+    except UnicodeEncodeError:
+        end(ExitCode.USAGE, "an argument is not text in UTF-8. Nothing was done; type it again.")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 (Typer's callback)

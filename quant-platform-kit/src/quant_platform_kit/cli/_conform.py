@@ -64,7 +64,10 @@ def conform(
     if not sdk:
         end(ExitCode.SETTINGS, f"no SDK of {broker.value} is installed; see the kit's extras.")
     cards = _chosen(card)
-    console().print(f"{broker.value}: {len(cards)} cards, {sdk}, {_where(paper)}")
+    if json_path is not None:
+        _require_writable(json_path)  # now, not when all cards were tried
+    counted = "1 card" if len(cards) == 1 else f"{len(cards)} cards"
+    console().print(f"{broker.value}: {counted}, {sdk}, {_where(paper)}")
     with (_on_paper if paper else _at_simulator)(broker, cards) as trial:
         records = _shown(trial)
     if json_path is not None:
@@ -85,6 +88,13 @@ def conform(
 
 def _where(paper: bool) -> str:  # noqa: FBT001 (a fact)
     return "on a paper account" if paper else "at its simulator"
+
+
+def _require_writable(path: Path) -> None:
+    try:
+        path.open("a", encoding="utf-8").close()
+    except OSError as error:
+        end(ExitCode.USAGE, f"--json {path} cannot be written: {error.strerror}.")
 
 
 def _chosen(numbers: list[str] | None) -> tuple[BrokerCard, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quant_platform_kit.cli._console import console, table
+from quant_platform_kit.cli._console import show, table
 from quant_platform_kit.cli._exit import ExitCode
 from quant_platform_kit.cli._options import JsonOption, answer
 
@@ -49,6 +49,7 @@ def register(group: typer.Typer) -> None:
     group.command()(verify)
     group.command()(rollback)
     group.command()(history)
+    group.command()(adopt)
 
 
 def deploy(
@@ -187,6 +188,26 @@ def rollback(
     typer.echo(f"then, after its next heartbeat: ./release.sh verify {platform} --service {name}")
 
 
+def adopt(
+    platform: PlatformArgument,
+    *,
+    service: ServiceOption = None,
+    why: _Why = "",
+    root: RootOption = HERE,
+) -> None:
+    """Record what somebody made of a service past the records; the service stays as it is."""
+    from quant_platform_kit import release
+
+    layout = release.load_layout(root)
+    name = service_of(layout, platform, service)
+    record = release.adopt(layout, name, why=why, now=moment())
+    for each, value in record.sets.items():
+        typer.echo(f"  {each} is {value}")
+    for each in record.removes:
+        typer.echo(f"  {each} is not set")
+    _show_record(layout, record)
+
+
 def history(
     platform: PlatformArgument,
     *,
@@ -216,7 +237,7 @@ def history(
             record.who,
             record.heartbeat or "–",
         )
-    console().print(rows)
+    show(rows)
 
 
 def service_of(layout: Layout, platform: str, service: str | None) -> str:
@@ -257,7 +278,7 @@ def _show_lines(service: str, lines: tuple[Line, ...]) -> None:
     rows = table(service, "", "variable", "value", "why")
     for line in lines:
         rows.add_row(line.fate.value, line.name, line.value, line.why)
-    console().print(rows)
+    show(rows)
 
 
 def _show_commands(commands: Iterable[object]) -> None:

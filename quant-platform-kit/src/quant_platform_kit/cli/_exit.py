@@ -31,6 +31,8 @@ class ExitCode(IntEnum):
     7    SETTINGS       a setting or a configuration file cannot be used
     8    CARD_FAILED    a broker's adapter does not do what it has to
     9    RELEASE        a step of a release was refused, or versions do not match
+    10   OUTPUT         done, but the answer could not be written
+    130  INTERRUPTED    stopped by Ctrl-C
     ==== ============== ============================================================
     """
 
@@ -52,6 +54,8 @@ class ExitCode(IntEnum):
     SETTINGS = 7, "a setting or a configuration file cannot be used"
     CARD_FAILED = 8, "a broker's adapter does not do what it has to"
     RELEASE = 9, "a step of a release was refused, or versions do not match"
+    OUTPUT = 10, "done, but the answer could not be written"
+    INTERRUPTED = 130, "stopped by Ctrl-C"
 
 
 _BY_OUTCOME = {

@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from string import hexdigits
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
@@ -89,8 +90,11 @@ def verify_evidence(
     as_json: JsonOption = False,
 ) -> None:
     """Verify that no evidence of any run was changed or taken out; with --head, or cut off."""
+    beginning = head.strip().lower()
+    if not set(beginning) <= set(hexdigits):
+        raise typer.BadParameter("expected a hash or its beginning", param_hint="--head")
     with controls(platform, to_change=False) as opened:
-        last, broken = opened.verify_evidence(head.strip().lower())
+        last, broken = opened.verify_evidence(beginning)
     if as_json:
         answer({"broken": broken, "head": last})
     elif broken is None:
@@ -101,7 +105,7 @@ def verify_evidence(
 
 def find_one(opened: Runtime, text: str) -> JournalOrder:
     """Return the one order that `text` means, or end the command."""
-    found = opened.find_orders(text)
+    found = opened.find_orders(text) if text.strip() else ()  # nothing is the start of everything
     if not found:
         end(ExitCode.NOT_FOUND, f"no order {text!r}. `qpk show RUN` lists a run's orders.")
     if len(found) > 1:

@@ -12,6 +12,7 @@ import typer
 
 from quant_platform_kit.cli import _runs
 from quant_platform_kit.cli._exit import ExitCode, of_report
+from quant_platform_kit.cli._explain import find_one
 from quant_platform_kit.cli._options import (
     JsonOption,
     PlatformOption,
@@ -22,12 +23,13 @@ from quant_platform_kit.cli._options import (
     operator,
     runtime,
 )
-from quant_platform_kit.contracts import OperatorAction, OperatorCommand
+from quant_platform_kit.contracts import ExecutionMode, OperatorAction, OperatorCommand
 from quant_platform_kit.notify import Message, shares
 from quant_platform_kit.settings import Platform
 
 if TYPE_CHECKING:
     from quant_platform_kit.cycle import Prospect
+    from quant_platform_kit.runtime import Runtime
 
 YesOption = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
 
@@ -98,6 +100,8 @@ def flatten(
 
 def _carry_out(platform: Platform, command: OperatorCommand, *, yes: bool, as_json: bool) -> None:
     with runtime(platform) as opened:
+        if command.action is OperatorAction.CANCEL and _is_traded(opened):
+            find_one(opened, command.subject)
         if not yes:
             _ask(opened.prospect(command))
         report = opened.operate(command)
@@ -106,6 +110,10 @@ def _carry_out(platform: Platform, command: OperatorCommand, *, yes: bool, as_js
     else:
         _runs.show(report)
     raise typer.Exit(of_report(report))
+
+
+def _is_traded(opened: Runtime) -> bool:
+    return opened.parts.mode is not ExecutionMode.DRY_RUN
 
 
 def _ask(found: Prospect) -> None:

@@ -14,9 +14,11 @@ from quant_platform_kit.cli._options import (
     WhoOption,
     answer,
     end,
+    one_line,
     operator,
     runtime,
 )
+from quant_platform_kit.contracts import Instrument
 
 
 def register(app: typer.Typer) -> None:
@@ -32,13 +34,16 @@ def reconcile(
         typer.Option("--accept", help="A symbol in which the broker is right; may be repeated."),
     ] = None,
     why: Annotated[
-        str, typer.Option("--why", help="What explains the difference; for the audit log.")
+        str,
+        typer.Option(
+            "--why", help="What explains the difference; for the audit log.", callback=one_line
+        ),
     ] = "",
     who: WhoOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare broker and ledger now. Sends no order; cancels what an earlier run left working."""
-    accepted = frozenset(accept or ())
+    accepted = frozenset(Instrument(symbol).symbol for symbol in accept or ())
     if accepted and not why.strip():
         raise typer.BadParameter("--accept changes the ledger: give --why")
     with runtime(platform) as opened:

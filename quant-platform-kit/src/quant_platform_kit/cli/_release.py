@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quant_platform_kit.cli import _cutover, _drill, _operate, _shadow
-from quant_platform_kit.cli._console import console, table
+from quant_platform_kit.cli._console import console, show, table
 from quant_platform_kit.cli._cutover import HERE, RootOption
 from quant_platform_kit.cli._exit import ExitCode
 from quant_platform_kit.cli._options import JsonOption, answer
@@ -210,8 +210,8 @@ def _show(found: Status) -> None:
         pinned = _pinned(found, platform.bundle)
         bundle = _DASH if platform.bundle is None else platform.bundle.id
         platforms.add_row(platform.place.name, *pinned, bundle)
-    console().print(packages)
-    console().print(platforms)
+    show(packages)
+    show(platforms)
 
 
 def _show_services(services: tuple[Deployed, ...]) -> None:
@@ -225,7 +225,7 @@ def _show_services(services: tuple[Deployed, ...]) -> None:
             _DASH if each.bundle is None else each.bundle.id,
             "yes" if service is not None and service.is_ready else "no",
         )
-    console().print(rows)
+    show(rows)
 
 
 def _plain_services(services: tuple[Deployed, ...]) -> dict[str, object]:

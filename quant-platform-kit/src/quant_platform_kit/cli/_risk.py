@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +23,7 @@ from quant_platform_kit.cli._options import (
     answer,
     controls,
     end,
+    instant,
     operator,
     runtime,
 )
@@ -34,22 +35,14 @@ if TYPE_CHECKING:
 
 _NO_BIAS = "off"
 _LISTED_ENTRIES = 20
-
-
-def _instant(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise typer.BadParameter("expected a time with its zone such as 2020-03-31T16:00-04:00")
-    return found.astimezone(UTC)
+_MOST_ENTRIES = 1_000_000
+_FINEST_BIAS = Decimal("0.000001")
 
 
 UntilOption = Annotated[
     datetime | None,
     typer.Option(
-        parser=_instant,
+        parser=instant,
         metavar="TIME",
         help="When limits decide again, such as 2020-03-31T16:00-04:00.",
     ),
@@ -185,7 +178,7 @@ def set_bias(
     """Multiply every limit by VALUE, until it is stale: then by a half."""
     from quant_platform_kit.risk import Bias
 
-    factor = None if value == _NO_BIAS else _factor(value)
+    factor = None if value.lower() == _NO_BIAS else _factor(value)
     with controls(platform, to_change=True) as opened:
         bias = Bias(opened.store, opened.clock)
         if factor is None:
@@ -198,9 +191,15 @@ def set_bias(
 
 def _factor(text: str) -> Decimal:
     try:
-        return Decimal(text)
+        factor = Decimal(text)
+        if factor == factor.quantize(_FINEST_BIAS):
+            return factor
     except InvalidOperation:
-        raise typer.BadParameter(f"expected a number from 0 to 1, or {_NO_BIAS}") from None
+        pass
+    raise typer.BadParameter(
+        f"expected a number from 0 to 1 with at most six decimals, or {_NO_BIAS}",
+        param_hint="VALUE",
+    )
 
 
 def reset_peaks(*, platform: PlatformOption, why: WhyOption, who: WhoOption = None) -> None:
@@ -256,7 +255,9 @@ def limits(*, platform: PlatformOption, as_json: JsonOption = False) -> None:
 def audit(
     *,
     platform: PlatformOption,
-    count: Annotated[int, typer.Option(min=1, help="How many entries.")] = _LISTED_ENTRIES,
+    count: Annotated[
+        int, typer.Option(min=1, max=_MOST_ENTRIES, help="How many entries.")
+    ] = _LISTED_ENTRIES,
     as_json: JsonOption = False,
 ) -> None:
     """List what operators did, newest first, and verify that nobody changed the list."""

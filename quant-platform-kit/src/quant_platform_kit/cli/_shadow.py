@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quant_platform_kit.cli._console import console, table
+from quant_platform_kit.cli._console import show, table
 from quant_platform_kit.cli._cutover import (
     HERE,
     GivenOption,
@@ -90,7 +90,7 @@ def _show(found: Comparison) -> None:
             *(line.live_target or "–", line.candidate_target or "–"),
             *(line.live_orders or "–", line.candidate_orders or "–"),
         )
-    console().print(rows)
+    show(rows)
     for difference in found.input_differences:
         typer.echo(f"! {difference}")
     typer.echo("Another plan: read it before you switch.")

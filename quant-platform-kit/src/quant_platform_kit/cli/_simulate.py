@@ -13,13 +13,15 @@ import typer
 
 from quant_platform_kit.brokers import AccountKind, AccountTerms, Impact, Liquidity
 from quant_platform_kit.cli._exit import ExitCode
-from quant_platform_kit.cli._options import JsonOption, answer, end
+from quant_platform_kit.cli._options import JsonOption, answer, end, instant
 from quant_platform_kit.contracts import FeeModel
 from quant_platform_kit.settings import Platform
 
 _TERMS: Final = "Terms of the account"
 _DEPTH: Final = "Depth of the market"
 _ZERO: Final = Decimal(0)
+_TOO_LARGE: Final = Decimal(10) ** 12
+_LAST_PORT: Final = 2**16 - 1
 
 
 def register(app: typer.Typer) -> None:
@@ -27,21 +29,20 @@ def register(app: typer.Typer) -> None:
     app.command()(simulate)
 
 
-def _instant(text: str) -> datetime:
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter("expected an instant such as 2012-12-03T19:30:00+00:00") from None
-    if instant.utcoffset() is None:
-        raise typer.BadParameter("expected an offset from UTC, such as 2012-12-03T19:30:00+00:00")
-    return instant
-
-
 def _number(text: str) -> Decimal:
     try:
-        return Decimal(text)
+        number = Decimal(text)
+        if 0 <= number < _TOO_LARGE:
+            return number
     except InvalidOperation:
-        raise typer.BadParameter("expected a number such as 100000, 99.50 or 0.1") from None
+        pass
+    raise typer.BadParameter("expected a number, zero or more, such as 100000, 99.50 or 0.1")
+
+
+def _account(text: str) -> str:
+    if not text.isalnum():
+        raise typer.BadParameter("expected letters and digits")
+    return text
 
 
 def _amount(unit: str, what: str, panel: str) -> Any:  # noqa: ANN401 (as typer's own)
@@ -51,11 +52,21 @@ def _amount(unit: str, what: str, panel: str) -> Any:  # noqa: ANN401 (as typer'
 def simulate(  # noqa: PLR0913 (each is an option)
     broker: Annotated[Platform, typer.Argument(metavar="BROKER", help="Whose protocol to speak.")],
     *,
-    port: Annotated[int, typer.Option(help="Of the broker's protocol; 0 takes a free one.")] = 0,
-    control_port: Annotated[
-        int, typer.Option(help="Of the control server: clock, faults, book; 0 takes a free one.")
+    port: Annotated[
+        int,
+        typer.Option(min=0, max=_LAST_PORT, help="Of the broker's protocol; 0 takes a free one."),
     ] = 0,
-    account: Annotated[str, typer.Option(help="Id of the account.")] = "12345678",
+    control_port: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=_LAST_PORT,
+            help="Of the control server: clock, faults, book; 0 takes a free one.",
+        ),
+    ] = 0,
+    account: Annotated[
+        str, typer.Option(help="Id of the account.", callback=_account)
+    ] = "12345678",
     cash: Annotated[
         Decimal, typer.Option(parser=_number, metavar="USD", help="What a new account has.")
     ] = Decimal(100_000),
@@ -69,7 +80,7 @@ def simulate(  # noqa: PLR0913 (each is an option)
     start: Annotated[
         datetime | None,
         typer.Option(
-            parser=_instant,
+            parser=instant,
             metavar="INSTANT",
             help="The first instant; the machine's clock runs when left out.",
         ),
@@ -135,10 +146,12 @@ def simulate(  # noqa: PLR0913 (each is an option)
         actions=None if actions is None else str(actions),
     )
 
+    if login is not None:
+        _make(login)
+
     def announce(ports: Mapping[str, int]) -> None:
         variables = {}
         if login is not None:
-            login.mkdir(parents=True, exist_ok=True)
             variables = service_variables(broker.value, account, **ports, folder=login.resolve())
         if as_json:
             answer({**ports, "variables": variables} if variables else ports)
@@ -154,3 +167,10 @@ def simulate(  # noqa: PLR0913 (each is an option)
         )
     except OSError as error:
         end(ExitCode.USAGE, f"the port cannot be served: {error.strerror}. Give another one.")
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        end(ExitCode.USAGE, f"--login {folder} cannot be made: {error.strerror}. Name another one.")

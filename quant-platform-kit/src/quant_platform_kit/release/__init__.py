@@ -28,6 +28,7 @@ from quant_platform_kit.release._release import Released, release
 from quant_platform_kit.release._rollback import pins_back, plan_rollback
 from quant_platform_kit.release._serving import Served, ServiceDown, log_of, served
 from quant_platform_kit.release._shadow import Comparison, shadow
+from quant_platform_kit.release._standing import adopt
 from quant_platform_kit.release._status import (
     Finding,
     PackageStatus,
@@ -77,6 +78,7 @@ __all__ = [
     "Version",
     "Weight",
     "Wish",
+    "adopt",
     "copy_image",
     "deployed",
     "describe",

@@ -33,3 +33,18 @@ def locked_folder(folder: Path) -> Iterator[None]:
     with folder.with_name(f"{folder.name}.lock").open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def held(name: str) -> Iterator[int | None]:
+    """Hold what has a name, and yield the open file that does; None while somebody else holds it.
+
+    A program that is given the file holds it, too, until it ends.
+    """
+    with (cache_folder("held") / f"{name}.lock").open("w", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+        else:
+            yield file.fileno()

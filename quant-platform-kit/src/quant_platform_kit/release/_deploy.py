@@ -6,6 +6,8 @@ variable stay as they are: those are switched, and only once the code is there.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -32,6 +34,7 @@ from quant_platform_kit.release._gcloud import (
 from quant_platform_kit.release._git import Repository
 from quant_platform_kit.release._layout import Layout, PlatformPlace, refused
 from quant_platform_kit.release._records import Kind, Record, State
+from quant_platform_kit.release._standing import agreed
 from quant_platform_kit.release._variables import COMMIT, of_profile
 from quant_platform_kit.release._verify import require_pins, require_verified
 
@@ -82,17 +85,29 @@ class Deployment:
             As `Change.make`; services that come later are left alone.
         """
         if self.image is not None:
-            self.image.run(self.place)
+            with _saying("Nothing was deployed: the image was not built."):
+                self.image.run(self.place)
         records = tuple(each.make(why=why, now=now, patience=patience) for each in self.changes)
         for name in self.place.services:
-            service = describe(self.place, name)
-            for command in () if service is None else self.jobs(service):
-                command.run(self.place)
+            done = f"{name} has the new code, and not all of its jobs: run the same command again."
+            with _saying(done):
+                service = describe(self.place, name)
+                for command in () if service is None else self.jobs(service):
+                    command.run(self.place)
         return records
 
 
+@contextmanager
+def _saying(what: str) -> Iterator[None]:
+    """Say what is done and what is not where a call fails."""
+    try:
+        yield
+    except ReleaseRefused as failure:
+        raise ReleaseRefused(f"{what}\n{failure.message}", code=failure.code) from failure
+
+
 def plan_deployment(layout: Layout, place: PlatformPlace) -> Deployment:
-    """Return what deploying the commit that is checked out takes; change nothing.
+    """Return what deploying the commit that is checked out takes; change no service.
 
     Raises
     ------
@@ -100,7 +115,8 @@ def plan_deployment(layout: Layout, place: PlatformPlace) -> Deployment:
         ``DEPLOY_UNPUBLISHED`` when the platform's folder has changes, or its commit was not pushed;
         ``PIN_UNTRIED`` when nobody has built and started it; ``PIN_MISSING``, ``PIN_EDITED``,
         ``TAG_MISSING`` or ``TAG_MOVED`` when the pins are not what they say; ``RELEASE_LAYOUT``
-        when ``release.toml`` does not say where to; ``RELEASE_TOOL`` when gcloud does not answer.
+        when ``release.toml`` does not say where to; as `agreed` when its records say something
+        else.
     """
     if not place.cloud.images:
         raise refused("cloud.images is not set: where images lie is not known")
@@ -111,7 +127,7 @@ def plan_deployment(layout: Layout, place: PlatformPlace) -> Deployment:
     target = State(commit, image, bundle.id)
     changes = []
     for name in place.services:
-        found = describe(place, name)
+        found = agreed(layout, place, name)
         if found is None or not (found.is_ready and (found.commit, found.image) == (commit, image)):
             changes.append(_change(layout, place, name, found, target))
     built = build(place, place.path, image) if changes else None

@@ -1,4 +1,4 @@
-"""What the services run, compared with the pins that lie here."""
+"""What the services run, compared with the pins and the records that lie here."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from quant_platform_kit.release._environments import bundle_at
 from quant_platform_kit.release._gcloud import Service, describe
 from quant_platform_kit.release._layout import Layout, PlatformPlace
 from quant_platform_kit.release._pins import stored_bundle
+from quant_platform_kit.release._records import Records
+from quant_platform_kit.release._standing import standing
 from quant_platform_kit.release._status import Finding, Weight
 
 
@@ -42,7 +44,8 @@ def deployed(layout: Layout) -> tuple[Deployed, ...]:
     A service matches when the bundle at its commit is the one that lies here: commits that change
     nothing of a platform are no difference.
     """
-    return tuple(_look(place, name) for place in layout.platforms for name in place.services)
+    places = ((place, name) for place in layout.platforms for name in place.services)
+    return tuple(_look(Records(layout.records, name), place, name) for place, name in places)
 
 
 def existing(place: PlatformPlace, name: str, described: Service | None = None) -> Service:
@@ -86,14 +89,17 @@ def _mismatch(name: str, why: str) -> ReleaseRefused:
     )
 
 
-def _look(place: PlatformPlace, name: str) -> Deployed:
+def _look(records: Records, place: PlatformPlace, name: str) -> Deployed:
     try:
         service = describe(place, name)
+        trouble = standing(records.all(), place, service).trouble
+        told = (Finding(Weight.MISMATCH, name, trouble),) if trouble else ()
         if service is None:
             note = Finding(Weight.NOTE, name, "it is not deployed yet")
-            return Deployed(place, name, None, None, (note,))
+            return Deployed(place, name, None, None, told or (note,))
         bundle = bundle_at(place, service.commit)
-        return Deployed(place, name, service, bundle, tuple(_differences(place, service, bundle)))
+        findings = (*_differences(place, service, bundle), *told)
+        return Deployed(place, name, service, bundle, findings)
     except PlatformError as error:
         problem = Finding(Weight.MISMATCH, name, error.message)
         return Deployed(place, name, None, None, (problem,))

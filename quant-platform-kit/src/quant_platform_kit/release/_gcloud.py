@@ -34,6 +34,10 @@ class Service:
         Label of what was deployed last; empty when it has none.
     is_ready : bool
         Whether what was deployed last is what serves, all of it.
+    is_under_way : bool
+        Whether that is not decided yet.
+    generation : int
+        Counts its changes, whoever makes them.
     image, url : str
     revision : str
         What was deployed last, under the name that the logs of its runs carry.
@@ -46,6 +50,8 @@ class Service:
     name: str
     commit: str
     is_ready: bool
+    is_under_way: bool = False
+    generation: int = 0
     image: str = ""
     url: str = ""
     revision: str = ""
@@ -72,15 +78,30 @@ class Command:
         line = shlex.join(self.words)
         return f"{line} <<'END'\n{self.told.rstrip()}\nEND" if self.told else line
 
-    def run(self, place: PlatformPlace) -> None:
+    def run(self, place: PlatformPlace, *, holding: tuple[int, ...] = ()) -> None:
         """Make the call in a platform's repository.
+
+        Parameters
+        ----------
+        place : PlatformPlace
+        holding : tuple of int
+            Open files that it keeps open until it ends, also where we end before it.
 
         Raises
         ------
         ReleaseRefused
             ``RELEASE_TOOL`` when it fails; what it did until then is not known.
         """
-        call(self.words, cwd=place.repository, told=self.told)
+        every = range(-255, 256)
+        done = call(
+            self.words, cwd=place.repository, told=self.told, holding=holding, passing=every
+        )
+        if done.returncode != 0:
+            raise ReleaseRefused(
+                f"`{shlex.join(self.words)}` ended with {done.returncode}. It said:\n"
+                f"{last_words(done)}",
+                code=ReasonCode.RELEASE_TOOL,
+            )
 
 
 def describe(place: PlatformPlace, name: str) -> Service | None:
@@ -275,6 +296,8 @@ def _service(found: Mapping[str, Any]) -> Service:
         # The labels of the service itself may be newer than what serves.
         commit=template.get("metadata", {}).get("labels", {}).get("commit", ""),
         is_ready=_is_ready(found["status"]),
+        is_under_way=_is_under_way(found),
+        generation=found["metadata"].get("generation", 0),
         image=container["image"],
         url=found["status"].get("url", ""),
         revision=found["status"].get("latestCreatedRevisionName", ""),
@@ -289,15 +312,26 @@ def _secret(origin: Mapping[str, Any]) -> str:
 
 
 def _is_ready(status: Mapping[str, Any]) -> bool:
-    ready = {each["type"]: each["status"] for each in status["conditions"]}["Ready"] == "True"
-    newest = status["latestReadyRevisionName"]
+    newest = status.get("latestReadyRevisionName")  # a service that never served has none
     serving = {each["revisionName"] for each in status.get("traffic", []) if each.get("percent", 0)}
-    return ready and newest == status["latestCreatedRevisionName"] and serving == {newest}
+    is_newest = newest == status.get("latestCreatedRevisionName") and serving == {newest}
+    return _readiness(status) == "True" and is_newest
+
+
+def _is_under_way(found: Mapping[str, Any]) -> bool:
+    status, wanted = found["status"], found["metadata"].get("generation", 0)
+    return _readiness(status) == "Unknown" or status.get("observedGeneration", wanted) < wanted
+
+
+def _readiness(status: Mapping[str, Any]) -> str:
+    """Return ``True``, ``False``, or ``Unknown`` until Google has found out."""
+    told = {each["type"]: str(each["status"]) for each in status.get("conditions", [])}
+    return told.get("Ready", "Unknown")
 
 
 def _silent(what: str, why: str) -> ReleaseRefused:
     return ReleaseRefused(
-        f"gcloud does not say {what}. It is not known, and nothing was done; correct what it asks "
-        f"for:\n{why}",
+        f"gcloud does not say {what}. It is not known, and nothing follows from that; correct what "
+        f"it asks for:\n{why}",
         code=ReasonCode.RELEASE_TOOL,
     )

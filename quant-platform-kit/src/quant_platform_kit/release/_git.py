@@ -91,6 +91,21 @@ class Repository:
         self._git(*_PATIENT, "fetch", "--quiet", remote)
         return bool(self._git("branch", "--remotes", "--list", f"{remote}/*", "--contains", commit))
 
+    def behind(self, folder: Path) -> list[str]:
+        """Return the files of a folder that the branch's remote has and that are not here.
+
+        The remote is asked; one that does not answer is taken as it was last known. None where the
+        branch has no remote, or there is no repository.
+        """
+        upstream = ("rev-parse", "--abbrev-ref", "@{upstream}")
+        branch = self._git(*upstream, passing=(0, _NOT_THERE))
+        if "/" not in branch:  # nothing, or the question again
+            return []
+        self._git(*_PATIENT, "fetch", "--quiet", passing=(0, 1, _NOT_THERE))
+        listed = ("ls-tree", "-r", "--name-only", branch, "--", str(folder))
+        names = self._git(*listed, passing=(0, _NOT_THERE)).splitlines()
+        return [name for name in names if not (self.path / name).exists()]
+
     def text(self, commit: str, path: str) -> str | None:
         """Return a file as it was at a commit; None when there was none."""
         command = ("git", "show", f"{commit}:{_normal(path)}")

@@ -6,6 +6,8 @@ the version) and repositories side by side (tags such as ``v1.2.3``).
 
 from __future__ import annotations
 
+import re
+import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -17,6 +19,9 @@ from quant_platform_kit.release._version import Version
 
 FILE: Final = "release.toml"
 _VERSION: Final = "{version}"
+_PORT: Final = "{port}"
+_MINOR_VERSION: Final = re.compile(r"\d+\.\d+")
+_SERVICE: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,47}[a-z0-9])?")
 _LISTS: Final = ("checks", "services")
 _RECORDS: Final = "records"
 
@@ -240,19 +245,24 @@ def load_layout(root: Path) -> Layout:
         raise refused(str(error)) from error
     known = ("python", "constraints", "packages", "platforms", "cloud", "records", "snapshots")
     _refuse_unknown("", document, known)
-    constraints = document.get("constraints")
-    if not isinstance(document.get("python"), str):
+    constraints = _text(document, "constraints")
+    python = _text(document, "python")
+    if not _MINOR_VERSION.fullmatch(python):
         raise refused('python: expected the images\' version, such as "3.11"')
     cloud = Cloud(**_texts(document, "cloud", tuple(each.name for each in fields(Cloud))))
-    return Layout(
+    layout = Layout(
         root,
         tuple(_package(root, role, t) for role, t in _tables(document, "packages")),
         tuple(_platform(root, name, t, cloud) for name, t in _tables(document, "platforms")),
-        document["python"],
-        None if constraints is None else _existing(root / str(constraints), "constraints"),
-        root / str(document.get("records", _RECORDS)),
+        python,
+        _existing(root / constraints, "constraints") if constraints else None,
+        root / (_text(document, "records") or _RECORDS),
         _texts(document, "snapshots"),
     )
+    _refuse_twice("name", [package.name for package in layout.packages])
+    _refuse_twice("tag", [f"{p.tag} of {p.repository}" for p in layout.packages])
+    _refuse_twice("services", [name for place in layout.platforms for name in place.services])
+    return layout
 
 
 def _package(root: Path, role: str, table: Mapping[str, Any]) -> Package:
@@ -261,13 +271,23 @@ def _package(root: Path, role: str, table: Mapping[str, Any]) -> Package:
     package = Package(role=role, **_located(root, place, values))
     if package.tag.count(_VERSION) != 1:
         raise refused(f"{place}.tag = {package.tag!r}: expected {_VERSION} in it, once")
+    for check in package.checks:
+        _require_words(f"{place}.checks", check)
     return package
 
 
 def _platform(root: Path, name: str, table: Mapping[str, Any], cloud: Cloud) -> PlatformPlace:
     place = f"platforms.{name}"
     values = _located(root, place, _values(PlatformPlace, place, table))
-    return PlatformPlace(name=name, cloud=cloud, **values)
+    made = PlatformPlace(name=name, cloud=cloud, **values)
+    if not all(_SERVICE.fullmatch(each) for each in made.services):
+        raise refused(f"{place}.services: Cloud Run takes small letters, digits and hyphens")
+    if made.services and not made.region:
+        raise refused(f"{place}.region is missing: where its services run is not known")
+    if _PORT not in made.boot:
+        raise refused(f"{place}.boot = {made.boot!r}: expected {_PORT} in it")
+    _require_words(f"{place}.boot", made.boot)
+    return made
 
 
 def _texts(
@@ -292,15 +312,44 @@ def _values(
     _refuse_unknown(f"{place}.", table, known)
     values = dict(table)
     for key, value in table.items():
-        if key in _LISTS and isinstance(value, list):
-            values[key] = tuple(map(str, value))
-        elif key in _LISTS or not isinstance(value, dict if key == "environment" else str):
+        if not _is_of_its_kind(key, value):
             raise refused(f"{place}.{key} = {value!r} is of the wrong kind")
+        if key in _LISTS:
+            values[key] = tuple(value)
     needed = [key for key in ("name", "repository", "folder", "tag") if key in known]
     for key in needed:
         if key not in values:
             raise refused(f"{place}.{key} is missing")
     return values
+
+
+def _is_of_its_kind(key: str, value: object) -> bool:
+    if key in _LISTS:
+        return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    if key == "environment":
+        return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
+    return isinstance(value, str)
+
+
+def _text(document: Mapping[str, Any], key: str) -> str:
+    """Return a text, which may be missing."""
+    value = document.get(key, "")
+    if not isinstance(value, str):
+        raise refused(f"{key} = {value!r} is of the wrong kind")
+    return value
+
+
+def _require_words(place: str, command: str) -> None:
+    try:
+        shlex.split(command)
+    except ValueError as error:
+        raise refused(f"{place} = {command!r} is no command: {error}") from error
+
+
+def _refuse_twice(key: str, values: list[str]) -> None:
+    for value in values:
+        if values.count(value) > 1:
+            raise refused(f"{key}: {value} stands there twice")
 
 
 def _located(root: Path, place: str, values: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,12 +10,12 @@ from quant_platform_kit.contracts import Environment, ExecutionMode, InputMode, 
 from quant_platform_kit.errors import PlatformError
 from quant_platform_kit.inputs import SnapshotSource, read_manifest
 from quant_platform_kit.notify import Block, read_block
-from quant_platform_kit.release._change import state_of
 from quant_platform_kit.release._deployed import against_pins, existing
 from quant_platform_kit.release._environments import bundle_at, environment
 from quant_platform_kit.release._gcloud import Service, newest_heartbeat
 from quant_platform_kit.release._layout import Layout, PlatformPlace
-from quant_platform_kit.release._records import Ending, Record, Records, State
+from quant_platform_kit.release._records import Records, State
+from quant_platform_kit.release._standing import Standing, changing, settle, standing, state_of
 from quant_platform_kit.release._status import Finding, Weight
 from quant_platform_kit.release._variables import (
     CONFIG,
@@ -53,8 +53,8 @@ def verify_live(
 ) -> Verification:
     """Compare a service with its newest record, the pins, and its first heartbeat since.
 
-    A service without a record is compared with the pins and with its own variables. When nothing
-    differs, the record gets the key of that first good run.
+    A service without a record is compared with the pins and with its own variables. A record that
+    was cut off gets its ending and, when nothing differs, the key of that first good run.
 
     Parameters
     ----------
@@ -77,7 +77,11 @@ def verify_live(
     text = newest_heartbeat(place, found) if heartbeat is None else heartbeat
     block = None if text is None else read_block(text)
     records = Records(layout.records, name)
-    record = records.newest()
+    known = standing(records.all(), place, found)
+    if described is None and not (known.differences or known.is_under_way):
+        with changing(place, name):
+            known = settle(records, place, found)
+    record = known.newest
     state = state_of(place, found) if record is None else record.after
     profile = _profile(layout, place, found.commit, state)
     expected, unread = _expected(place, name, state, profile)
@@ -86,7 +90,7 @@ def verify_live(
     findings = (
         *against_pins(place, found),
         *unread,
-        *_of_record(record),
+        *_of_record(name, known),
         *differences(expected, found, block),
     )
     if record is not None and block is not None and not findings and not record.heartbeat:
@@ -142,8 +146,6 @@ def _is_simulated(block: Block | None) -> bool:
     return block is not None and block.environment is Environment.SIMULATED
 
 
-def _of_record(record: Record | None) -> tuple[Finding, ...]:
-    if record is None or record.ending is Ending.LANDED:
-        return ()
-    text = f"record {record.number} ended {record.ending}: it did not become what was meant"
-    return (Finding(Weight.MISMATCH, record.service, text),)
+def _of_record(name: str, known: Standing) -> Iterator[Finding]:
+    if known.trouble:
+        yield Finding(Weight.MISMATCH, name, known.trouble)

@@ -7,6 +7,7 @@ has one too. Records belong into version control; no secret is in any of them.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -27,17 +28,20 @@ class Kind(StrEnum):
     DEPLOY = "deploy"
     SWITCH = "switch"
     ROLLBACK = "rollback"
+    ADOPT = "adopt"
+    """Somebody changed it past the records; this one says so afterwards."""
 
 
 class Ending(StrEnum):
     """What became of it."""
 
     BEGUN = "begun"
-    """Cut off: whether it took effect has to be asked."""
+    """Under way, or cut off: whether it took effect has to be asked."""
     LANDED = "landed"
     PARTIAL = "partial"
     """The new revision was made, and does not serve."""
     NOTHING = "nothing"
+    """The service is what it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ class State:
 
     commit: str = ""
     image: str = ""
-    bundle: str = ""
+    # Follows from the commit, and is not known where that was not fetched.
+    bundle: str = field(default="", compare=False)
     variables: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -120,35 +125,35 @@ class Records:
         Raises
         ------
         ReleaseRefused
-            ``RECORD_MISSING`` when one cannot be read.
+            ``RECORD_MISSING`` when one cannot be read, one between two others is not there, or two
+            have the same number.
         """
-        return tuple(_read(path) for path in sorted(self._folder.glob("*.json")))
-
-    def newest(self) -> Record | None:
-        """Return the newest record of a change that took effect, or may have; None without one."""
-        return next((r for r in reversed(self.all()) if r.ending is not Ending.NOTHING), None)
-
-    def to_take_back(self) -> Record | None:
-        """Return the newest change that no rollback has taken back; None when there is none."""
-        records = self.all()
-        gone = {r.takes_back for r in records if r.ending is not Ending.NOTHING}
-        for record in reversed(records):
-            is_change = record.kind is not Kind.ROLLBACK and record.ending is not Ending.NOTHING
-            if is_change and record.number not in gone:
-                return record
-        return None
+        found = tuple(_read(path) for path in sorted(self._folder.glob("*.json")))
+        numbers = [record.number for record in found]
+        if numbers != list(range(1, len(found) + 1)):
+            raise ReleaseRefused(
+                f"The records of {self._service} in {self._folder} have the numbers "
+                f"{', '.join(map(str, numbers))}: one is not here, or two people changed the "
+                "service without each other's records. What it was before is not known, and "
+                "nothing was changed. Take what is missing from version control; of two with one "
+                "number, give the later the next one, in its name and in its `number`.",
+                code=ReasonCode.RECORD_MISSING,
+            )
+        return found
 
     def begin(self, record: Record) -> Record:
         """Write a new record under the next number, and return it."""
-        last = max((each.number for each in self.all()), default=0)
-        return self.write(replace(record, number=last + 1))
+        return self.write(replace(record, number=len(self.all()) + 1))
 
     def write(self, record: Record) -> Record:
         """Write a record in place of the one of its number, and return it."""
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self.path(record)
         partial = path.with_suffix(".partial")
-        partial.write_text(f"{json.dumps(encode(record), indent=2)}\n", encoding="utf-8")
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(f"{json.dumps(encode(record), indent=2)}\n")
+            file.flush()
+            os.fsync(file.fileno())  # the change comes after it, also where the machine dies
         partial.replace(path)
         return record
 
@@ -163,6 +168,7 @@ def _read(path: Path) -> Record:
     except (OSError, ValueError, ContractError) as error:
         raise ReleaseRefused(
             f"The record {path} cannot be read: {error}. What the service was before is not known, "
-            "and nothing was changed; take the file back from version control.",
+            "and nothing was changed; take the file back from version control. Where it was never "
+            "there, and is the newest, delete it, and record what runs: `qpk release adopt`.",
             code=ReasonCode.RECORD_MISSING,
         ) from error

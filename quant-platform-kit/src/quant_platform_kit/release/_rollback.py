@@ -3,56 +3,57 @@
 from __future__ import annotations
 
 from quant_platform_kit.errors import ReasonCode, ReleaseRefused
-from quant_platform_kit.release._change import Change, state_of
+from quant_platform_kit.release._change import Change
 from quant_platform_kit.release._environments import bundle_at
-from quant_platform_kit.release._gcloud import describe, update
+from quant_platform_kit.release._gcloud import update
 from quant_platform_kit.release._layout import Layout, PlatformPlace
-from quant_platform_kit.release._records import Kind, Record, Records
+from quant_platform_kit.release._records import Ending, Kind, Record, Records
+from quant_platform_kit.release._standing import agreed, state_of, way_back
 from quant_platform_kit.release._variables import COMMIT
 
 
 def plan_rollback(layout: Layout, place: PlatformPlace, name: str) -> Change:
-    """Return what takes the newest change of a service back; change nothing.
+    """Return what takes the newest change of a service back; change nothing of it.
 
     The order is that of the records, newest first: a profile before the code that it needs.
 
     Raises
     ------
     ReleaseRefused
-        ``RECORD_MISSING`` when there is nothing to take back; ``SERVICE_CHANGED`` when the service
-        is not what the record left behind; ``RELEASE_TOOL`` when gcloud does not answer.
+        ``RECORD_MISSING`` when there is nothing to take back; ``SERVICE_CHANGED`` when a rollback
+        that was cut off turns out to have done it; as `agreed` when the records say something else.
     """
-    record = Records(layout.records, name).to_take_back()
-    if record is None:
+    records = Records(layout.records, name)
+    before = records.all()
+    found = agreed(layout, place, name)
+    known = records.all()
+    _refuse_twice(before, known)
+    back = way_back(known)
+    if back is None:
         raise ReleaseRefused(
             f"No record of {name} in {layout.records} is left to be taken back. Nothing was "
             "changed; deploy or switch it to what is meant.",
             code=ReasonCode.RECORD_MISSING,
         )
-    if not record.before.image:
+    record, target = back
+    if not target.image:
         raise ReleaseRefused(
             f"Record {record.number} made {name}: before it there was nothing to go back to. "
             "Nothing was changed; pause its jobs, and deploy what is meant.",
             code=ReasonCode.RECORD_MISSING,
         )
-    found = describe(place, name)
     state = state_of(place, found)
-    if found is None or state not in (record.after, record.before):
-        raise ReleaseRefused(
-            f"{name} is not what record {record.number} left behind: somebody changed it since, "
-            "past the records. Nothing was changed; look at it, and switch it to what is meant.",
-            code=ReasonCode.SERVICE_CHANGED,
-        )
-    before, after = record.before.variables, state.variables
-    sets = {key: value for key, value in before.items() if after.get(key) != value}
-    removes = tuple(key for key in after if key not in before)
-    moved = record.before.commit != state.commit
+    now = state.variables
+    sets = {key: value for key, value in target.variables.items() if now.get(key) != value}
+    removes = tuple(key for key in now if key not in target.variables)
+    moved = (target.commit, target.image) != (state.commit, state.image)
     command = update(
         place,
         name,
-        image=record.before.image if moved else "",
-        labels={"commit": record.before.commit} if moved else {},
-        sets=sets | ({COMMIT: record.before.commit} if moved else {}),
+        image=target.image if moved else "",
+        labels={"commit": target.commit} if moved else {},
+        # Always one variable at least: what is told nothing makes no new revision.
+        sets=sets | {COMMIT: target.commit},
         removes=removes,
     )
     return Change(
@@ -62,11 +63,24 @@ def plan_rollback(layout: Layout, place: PlatformPlace, name: str) -> Change:
         Kind.ROLLBACK,
         found,
         command,
-        record.before,
+        target,
         sets,
         removes,
         takes_back=record.number,
     )
+
+
+def _refuse_twice(before: tuple[Record, ...], known: tuple[Record, ...]) -> None:
+    """Refuse to go one change further back where the same rollback was asked for again."""
+    for was, record in zip(before, known, strict=True):
+        has_landed = was != record and record.ending is Ending.LANDED
+        if has_landed and record.kind is Kind.ROLLBACK:
+            raise ReleaseRefused(
+                f"Nothing was changed now: record {record.number}, a rollback that was cut off, "
+                f"has done it. {record.service} is what it was before record {record.takes_back}. "
+                "Ask again only if the change before that one is to be taken back as well.",
+                code=ReasonCode.SERVICE_CHANGED,
+            )
 
 
 def pins_back(layout: Layout, place: PlatformPlace, record: Record) -> str:

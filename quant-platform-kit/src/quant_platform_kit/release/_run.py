@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,10 +26,11 @@ def call(
     also: Mapping[str, str] | None = None,
     passing: Sequence[int] = (0,),
     told: str = "",
+    holding: Sequence[int] = (),
 ) -> subprocess.CompletedProcess[str]:
     """Run a program, with the variables of `also` added to ours, and return how it ended.
 
-    It reads `told` from its standard input.
+    It reads `told` from its standard input, and keeps the open files of `holding` open.
 
     Raises
     ------
@@ -41,6 +43,7 @@ def call(
             cwd=cwd,
             env=environment(also or {}),
             input=told,
+            pass_fds=holding,
             capture_output=True,
             text=True,
             errors="replace",
@@ -53,7 +56,7 @@ def call(
         ) from error
     if done.returncode not in passing:
         raise ReleaseRefused(
-            f"`{' '.join(command)}` ended with {done.returncode}. Nothing was released by it. "
+            f"`{shlex.join(command)}` ended with {done.returncode}. Nothing was released by it. "
             f"It said:\n{last_words(done)}",
             code=ReasonCode.RELEASE_TOOL,
         )

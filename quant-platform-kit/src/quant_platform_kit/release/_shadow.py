@@ -1,7 +1,8 @@
 """What is live and what would be, side by side: both run in dry run on the live inputs.
 
 A comparison of which the new side did its work is kept, and a switch asks for it. It stands for one
-service, two bundles, two settings and one session: whatever of these is another needs another one.
+service, two bundles, two settings, what is in their configurations, and one session: whatever of
+these is another needs another one.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from quant_platform_kit.errors import ReasonCode, ReleaseRefused
-from quant_platform_kit.release._change import Change, state_of
+from quant_platform_kit.release._change import Change
 from quant_platform_kit.release._definitions import definition_of, plain_variables
 from quant_platform_kit.release._deployed import require_deployed
 from quant_platform_kit.release._environments import Environment, environment
@@ -22,6 +22,7 @@ from quant_platform_kit.release._gcloud import Service, update
 from quant_platform_kit.release._layout import Layout
 from quant_platform_kit.release._records import Kind, State
 from quant_platform_kit.release._shadow import Comparison, require_shadow
+from quant_platform_kit.release._standing import agreed, state_of
 from quant_platform_kit.release._variables import (
     MODE,
     PROFILE,
@@ -95,7 +96,7 @@ def plan_switch(
     given: Mapping[str, str] | None = None,
     described: Service | None = None,
 ) -> Switch:
-    """Return what switching a service takes; change nothing.
+    """Return what switching a service takes; change nothing of it.
 
     Parameters
     ----------
@@ -117,10 +118,10 @@ def plan_switch(
         ``RELEASE_LAYOUT`` for a service that ``release.toml`` does not name; ``DEPLOY_MISMATCH``
         when it does not run what is pinned; ``SWITCH_PROFILE`` when the profile is unknown, not
         eligible, not enabled or not promoted to the mode; ``SWITCH_VARIABLE`` when a variable that
-        is needed is missing, or one does not fit.
+        is needed is missing, or one does not fit; as `agreed` when its records say something else.
     """
     place = layout.service(name)
-    service = require_deployed(place, name, described)
+    service = require_deployed(place, name, described or agreed(layout, place, name))
     built = environment(layout, place, service.commit)
     _require_region(built, service)
     wished_mode = mode or service.environment.get(MODE, _MODES[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from shlex import quote
 from typing import NoReturn, Self
 
 from quant_platform_kit.errors import ReasonCode, ReleaseRefused
@@ -68,7 +69,8 @@ class Tags:
         if here is None:
             self._missing(
                 f"The tag {tag} is at {self.package.remote} and not here. Fetch it: "
-                f"`git -C {self.package.repository} fetch --tags {self.package.remote}`"
+                f"`git -C {quote(str(self.package.repository))} fetch --tags "
+                f"{self.package.remote}`"
             )
         if here != there:
             raise ReleaseRefused(
@@ -86,7 +88,7 @@ class Tags:
 def push(package: Package, version: Version) -> str:
     """Return the command that publishes a version: its branch and its tag, both or neither."""
     return (
-        f"git -C {package.repository} push --atomic {package.remote} HEAD "
+        f"git -C {quote(str(package.repository))} push --atomic {package.remote} HEAD "
         f"refs/tags/{package.tag_of(version)}"
     )
 

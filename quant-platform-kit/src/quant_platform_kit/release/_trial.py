@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from http.client import HTTPException
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from quant_platform_kit.contracts import canonical, digest
 from quant_platform_kit.errors import ReasonCode, ReleaseRefused
 from quant_platform_kit.release._environments import Environment
 from quant_platform_kit.release._serving import Served
-from quant_platform_kit.release._variables import COMMIT, MODE
+from quant_platform_kit.release._variables import COMMIT, CONFIG, MODE, SLEEVES
 
 SLOT: Final = "shadow"
 NOT_STARTED: Final = "NOT_STARTED"
@@ -31,6 +32,7 @@ _MESSAGES: Final = "QPK_NOTIFY_URLS"
 _SERVICE: Final = "K_SERVICE"
 _STATE: Final = "QPK_STATE_DIR"
 _SECRET: Final = "_SECRET"  # noqa: S105 (the end of a variable's name)
+_CONFIGURATIONS: Final = (CONFIG, SLEEVES)
 _REBALANCE: Final = "rebalance"
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -59,12 +61,18 @@ class Setting:
         """Stands for all of it; a slow hash, because an account's number is soon guessed."""
         told = [
             {name: value for name, value in each.items() if _is_compared(name)}
-            for each in (self.plain, self.secrets)
+            for each in (self.plain, self.secrets, self._contents)
         ]
         salt = self.service.encode()
         return hashlib.scrypt(
             canonical(told).encode(), salt=salt, n=2**14, r=8, p=1, dklen=16
         ).hex()
+
+    @property
+    def _contents(self) -> dict[str, str]:
+        """What is in configurations outside of the image; those inside belong to its bundle."""
+        paths = {name: Path(v) for name, v in self.plain.items() if name.endswith(_CONFIGURATIONS)}
+        return {name: _sha256(path) for name, path in paths.items() if path.is_absolute()}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -214,6 +222,10 @@ def _orders(lines: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 def _plain(number: object) -> str:
     return f"{Decimal(str(number)).normalize():f}"
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def _is_compared(name: str) -> bool:

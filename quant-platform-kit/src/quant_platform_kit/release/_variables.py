@@ -15,7 +15,7 @@ MODE: Final = "EXECUTION_MODE"
 COMMIT: Final = "QPK_COMMIT"
 REGIONAL: Final = ("ACCOUNT_PREFIX", "ACCOUNT_REGION", "LONGPORT_SECRET_NAME")
 
-_SLEEVES: Final = "QPK_SLEEVES_PATH"
+SLEEVES: Final = "QPK_SLEEVES_PATH"
 SNAPSHOT: Final = "FEATURE_SNAPSHOT_PATH"
 MANIFEST: Final = "FEATURE_SNAPSHOT_MANIFEST_PATH"
 CONFIG: Final = "STRATEGY_CONFIG_PATH"
@@ -72,7 +72,7 @@ class Wish:
 
 def of_profile(place: PlatformPlace, variables: Mapping[str, str]) -> dict[str, str]:
     """Return those variables that belong to a profile, and the mode; none of them is secret."""
-    names = {PROFILE, MODE, _SLEEVES, *_spellings(place)}
+    names = {PROFILE, MODE, SLEEVES, *_spellings(place)}
     return {name: value for name, value in variables.items() if name in names}
 
 
@@ -83,7 +83,7 @@ def companion(place: PlatformPlace, variables: Mapping[str, str], usual: str) ->
 
 def companions_without(place: PlatformPlace, variables: Mapping[str, str]) -> tuple[str, ...]:
     """Return the names that belong to a profile and are not among some variables."""
-    return tuple(name for name in (_SLEEVES, *_spellings(place)) if name not in variables)
+    return tuple(name for name in (SLEEVES, *_spellings(place)) if name not in variables)
 
 
 def fates(
@@ -195,7 +195,7 @@ def _line(name: str, value: str, why: str, present: Mapping[str, str]) -> Line:
 def _other(place: PlatformPlace, name: str, wish: Wish) -> Line:
     """Return what becomes of a variable that the wish does not need."""
     usual = _spellings(place)
-    if name == _SLEEVES:
+    if name == SLEEVES:
         return Line(Fate.REMOVE, name, "", "the service runs one profile, not a file of them")
     if name in usual:
         stale = usual[name] in _OF_SNAPSHOTS and not wish.reads_snapshots

@@ -57,6 +57,9 @@ def verify_pins(layout: Layout, place: PlatformPlace, *, from_remote: bool = Fal
     if health.get("bundle") != bundle.id:
         why = f"its service is made of bundle {health.get('bundle')!r}, not {bundle.id!r}"
         raise unbootable(place, why)
+    if health.get("platform") != place.name:
+        why = f"its service serves {health.get('platform')!r}, not {place.name!r}"
+        raise unbootable(place, why)
     _mark(place, bundle).touch()
     return Verified(place.name, bundle, health, time.monotonic() - started)
 

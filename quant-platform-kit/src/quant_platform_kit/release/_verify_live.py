@@ -114,8 +114,9 @@ def _variable_differs(service: Service, name: str, wanted: str) -> Iterator[str]
 def _of_heartbeat(expected: Expected, block: Block | None) -> Iterator[str]:
     if block is None:
         yield (
-            "it has sent no heartbeat that can be read; run a slot, and verify again (a slot that "
-            "has run today answers with its first report and sends none)"
+            "it has sent no heartbeat that can be read; run a slot, and verify again. Where "
+            "today's has run it sends none, and the next session's shows it; until then "
+            f"`./release.sh at {expected.service} run --dry-run --slot seen` shows what it would do"
         )
         return
     if expected.changed_at is not None and block.finished_at <= expected.changed_at:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from quant_platform_kit.contracts import ExecutionMode
 from quant_platform_kit.errors import SettingsError
-from quant_platform_kit.settings._logins import LOGINS, read_login
+from quant_platform_kit.settings._logins import LOGINS, names_of, read_login
 from quant_platform_kit.settings._schema import VARIABLES, Settings
 from quant_platform_kit.settings._sources import Sources
 from quant_platform_kit.settings._stale import left_over, require_none
@@ -47,6 +47,7 @@ def load_settings(platform: str, environ: Mapping[str, str] | None = None) -> Se
         choices = ", ".join(Platform)
         raise SettingsError(f"Unknown platform {platform!r}: expected one of {choices}.") from None
     _refuse_unknown(kind, environ)
+    _refuse_bytes(kind, environ)
     sources = Sources(kind, environ)
     values = {variable.field: sources.value(variable) for variable in VARIABLES}
     login: dict[str, Any] = {}
@@ -100,8 +101,7 @@ def _secrecy(variable: Variable) -> str:
 
 
 def _refuse_unknown(platform: Platform, environ: Mapping[str, str]) -> None:
-    variables = (*VARIABLES, *LOGINS[platform])
-    known = {name for variable in variables for name in variable.spellings(platform)}
+    known = names_of(platform)
     prefixes = ("QPK_", f"{platform.upper()}_", *_MORE_PREFIXES.get(platform, ()))
     for name in sorted(environ):
         if name.startswith(prefixes) and name not in known:
@@ -111,6 +111,17 @@ def _refuse_unknown(platform: Platform, environ: Mapping[str, str]) -> None:
                 f"Unknown setting {name}.{hint} Remove it or correct its name: "
                 "a service does not start with a setting it would ignore."
             )
+
+
+def _refuse_bytes(platform: Platform, environ: Mapping[str, str]) -> None:
+    for name in sorted(names_of(platform) & set(environ)):
+        try:
+            environ[name].encode()
+        except UnicodeEncodeError:
+            raise SettingsError(
+                f"{name} is not text in UTF-8: neither a store nor a message could hold it. Set it "
+                "again."
+            ) from None
 
 
 def _require_own_broker(platform: Platform, broker: str) -> None:
@@ -124,6 +135,7 @@ def _require_own_broker(platform: Platform, broker: str) -> None:
 def _refuse_contradiction(settings: Settings) -> None:
     mode = settings.execution_mode
     _require_one_choice(settings)
+    _require_one_market(settings)
     if settings.simulator_control is not None and (
         settings.broker == SIMULATED or mode is ExecutionMode.LIVE
     ):
@@ -136,6 +148,16 @@ def _refuse_contradiction(settings: Settings) -> None:
         raise SettingsError(
             f"QPK_STRATEGIES_DIR is set and EXECUTION_MODE is {mode.value}: strategies of a folder "
             "may run in dry_run only. Remove one of the two, or install the strategy as a package."
+        )
+
+
+def _require_one_market(settings: Settings) -> None:
+    """Refuse terms of a simulated account beside a real one: nothing would follow them."""
+    terms = [name for field, name in settings.spellings.items() if field.startswith(SIMULATED)]
+    if terms and not settings.is_simulated:
+        raise SettingsError(
+            f"{terms[0]} is set, and QPK_BROKER is {settings.broker}: only the simulated broker "
+            "reads it. Remove one of the two."
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from quant_platform_kit.errors import SettingsError
 from quant_platform_kit.settings import _variable as read
 from quant_platform_kit.settings._groups import AccountGroup, read_groups
-from quant_platform_kit.settings._schema import ACCOUNT
+from quant_platform_kit.settings._schema import ACCOUNT, VARIABLES
 from quant_platform_kit.settings._sources import Sources
 from quant_platform_kit.settings._variable import Platform, Variable
 
@@ -91,7 +91,7 @@ LOGINS: Final[Mapping[Platform, tuple[Variable, ...]]] = {
             "CSV file of cash dividends (symbol,ex_date,amount_usd), for total-return bars.",
         ),
         Variable(
-            "SCHWAB_URL", "base_url", read.optional_text, "", "A simulator's address instead."
+            "SCHWAB_URL", "base_url", read.optional_simulator, "", "A simulator's address instead."
         ),
     ),
     Platform.LONGBRIDGE: (
@@ -124,16 +124,32 @@ LOGINS: Final[Mapping[Platform, tuple[Variable, ...]]] = {
             "ACCOUNT_PREFIX", "prefix", read.region, "", "Name of the account in messages: HK, SG."
         ),
         Variable("ACCOUNT_REGION", "region", read.region, "", "Region of the account: HK, SG."),
-        Variable("LONGPORT_HTTP_URL", "http_url", read.optional_text, "", "A simulator's address."),
         Variable(
-            "LONGPORT_QUOTE_WS_URL", "quote_url", read.optional_text, "", "A simulator's address."
+            "LONGPORT_HTTP_URL", "http_url", read.optional_simulator, "", "A simulator's address."
         ),
         Variable(
-            "LONGPORT_TRADE_WS_URL", "trade_url", read.optional_text, "", "A simulator's address."
+            "LONGPORT_QUOTE_WS_URL",
+            "quote_url",
+            read.optional_simulator,
+            "",
+            "A simulator's address.",
+        ),
+        Variable(
+            "LONGPORT_TRADE_WS_URL",
+            "trade_url",
+            read.optional_simulator,
+            "",
+            "A simulator's address.",
         ),
     ),
 }
 """Read where QPK_BROKER names the broker."""
+
+
+def names_of(platform: Platform) -> set[str]:
+    """Return every name that means something to a service of the platform."""
+    variables = (*VARIABLES, *LOGINS[platform])
+    return {name for variable in variables for name in variable.spellings(platform)}
 
 
 def read_login(sources: Sources, account_id: str) -> tuple[str, dict[str, Any]]:

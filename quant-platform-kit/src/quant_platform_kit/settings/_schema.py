@@ -178,7 +178,7 @@ VARIABLES: Final = (
     Variable(
         "QPK_NOTIFY_URLS",
         "notify_urls",
-        read.words,
+        read.channels,
         "",
         "Apprise addresses, separated by spaces.",
         is_secret=True,
@@ -239,7 +239,7 @@ VARIABLES: Final = (
     Variable(
         "QPK_STRATEGY_TIMEOUT_SECS",
         "strategy_timeout_secs",
-        read.seconds,
+        read.time_limit,
         "60",
         "How long a strategy may compute.",
     ),

@@ -117,9 +117,19 @@ def _content(name: str, path: str) -> str:
         content = Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:
         why = error.strerror or type(error).__name__
-        raise SettingsError(f"{name} = {path!r}: the file cannot be read ({why}).") from None
+        raise SettingsError(f"{name} = {_shown(path)}: the file cannot be read ({why}).") from None
     except UnicodeDecodeError:  # whose text quotes what it could not read
         raise SettingsError(f"{name} = {path!r}: the file is not text in UTF-8.") from None
     if not content:
         raise SettingsError(f"{name} = {path!r}: the file is blank.")
     return content
+
+
+def _shown(path: str) -> str:
+    """Show only what leads somewhere: it may be the secret itself, where its path belongs."""
+    folder = Path(path).parent
+    try:
+        leads_somewhere = len(folder.parts) > 1 and folder.is_dir()
+    except OSError:
+        leads_somewhere = False
+    return repr(path) if leads_somewhere else "***"

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from quant_platform_kit.errors import ReasonCode, SettingsError
-from quant_platform_kit.settings._logins import LOGINS
-from quant_platform_kit.settings._schema import VARIABLES
+from quant_platform_kit.settings._logins import names_of
 from quant_platform_kit.settings._variable import Platform
 
 
 def left_over(platform: Platform, environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return the names that are set and mean something to services of other platforms alone."""
-    own = _names(platform)
-    theirs = {name for other in Platform for name in _names(other)} - own
+    own = names_of(platform)
+    theirs = {name for other in Platform for name in names_of(other)} - own
     return tuple(sorted(name for name in theirs if environ.get(name, "").strip()))
 
 
@@ -35,8 +34,3 @@ def require_none(platform: Platform, service: str, stale: tuple[str, ...]) -> No
             f"gcloud run services update {service} --remove-env-vars={','.join(stale)}",
             code=ReasonCode.VARIABLE_STALE,
         )
-
-
-def _names(platform: Platform) -> set[str]:
-    variables = (*VARIABLES, *LOGINS[platform])
-    return {name for variable in variables for name in variable.spellings(platform)}

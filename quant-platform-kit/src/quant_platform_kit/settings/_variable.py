@@ -16,6 +16,8 @@ from quant_platform_kit.secret_manager import is_loopback
 
 SIMULATED: Final = "simulated"
 
+_HOUR_SECS: Final = 3600.0
+_LEAST_SECS: Final = 0.1
 _POSTGRESQL: Final = "postgresql+psycopg://"
 
 
@@ -142,9 +144,17 @@ def cost(value: str) -> Decimal:
 
 
 def seconds(value: str) -> float:
-    """Return a number of seconds, zero or more."""
+    """Return a number of seconds, up to an hour: longer than any window is milliseconds meant."""
     secs = float(value)
-    if not 0 <= secs < float("inf"):
+    if not 0 <= secs <= _HOUR_SECS:
+        raise ValueError
+    return secs
+
+
+def time_limit(value: str) -> float:
+    """Return a number of seconds in which something can be done."""
+    secs = seconds(value)
+    if secs < _LEAST_SECS:
         raise ValueError
     return secs
 
@@ -162,9 +172,12 @@ def languages(value: str) -> tuple[str, ...]:
     return wanted
 
 
-def words(value: str) -> tuple[str, ...]:
-    """Return what spaces separate."""
-    return tuple(value.split())
+def channels(value: str) -> tuple[str, ...]:
+    """Return the addresses that spaces separate."""
+    addresses = tuple(value.split())
+    if not all("://" in address for address in addresses):
+        raise ValueError
+    return addresses
 
 
 def store_url(value: str) -> str:
@@ -210,9 +223,9 @@ def region(value: str) -> str:
 
 
 def whole(value: str) -> int:
-    """Return a whole number, zero or more."""
+    """Return a whole number, zero or more, that a broker's protocol can carry."""
     number = int(value)
-    if number < 0:
+    if not 0 <= number < 2**31:
         raise ValueError
     return number
 
@@ -228,6 +241,13 @@ def port(value: str) -> int:
 def optional_port(value: str) -> int | None:
     """Return a TCP port."""
     return port(value) if value else None
+
+
+def optional_simulator(value: str) -> str | None:
+    """Return the address of a simulator; elsewhere a broker could pass for one."""
+    if value and not is_loopback(value):
+        raise ValueError
+    return value or None
 
 
 def secret_service(value: str) -> str:
@@ -250,7 +270,9 @@ WANTED: Final[dict[Callable[[str], Any], str]] = {
     account_type: "margin or cash",
     impact: "square_root or linear",
     settlement: "0 or 1",
-    seconds: "a number of seconds, zero or more",
+    seconds: "a number of seconds from 0 to 3600",
+    time_limit: "a number of seconds from 0.1 to 3600",
+    channels: "Apprise addresses such as slack://... or mailto://..., separated by spaces",
     optional_date: "a date such as 2020-03-31",
     languages: "en, zh, or both separated by a comma",
     store_url: f"{_POSTGRESQL}user:password@host/database",
@@ -258,7 +280,9 @@ WANTED: Final[dict[Callable[[str], Any], str]] = {
     port: "a port such as 4002",
     optional_port: "a port such as 4002",
     region: "HK or SG",
-    whole: "a whole number, zero or more",
+    whole: "a whole number, zero or more, below 2147483648",
+    optional_simulator: "the address of a simulator on this machine, or nothing: without it the "
+    "broker's own address is used",
     secret_service: "an https:// address, or http:// on loopback",
 }
 """What a reader expects, for the message of a text that it cannot read."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from quant_platform_kit.contracts import FeatureSnapshot
-from quant_platform_kit.strategy import SleeveView, StrategyContext, StrategyModule
+from quant_platform_kit.strategy import StrategyContext, StrategyModule
 
 _WITNESS: Final = "quant_platform_kit.testing._strategy_witness"
 _START_SECS: Final = 60.0  # a busy machine takes seconds to start a process
@@ -87,8 +87,11 @@ def _plain(context: StrategyContext) -> StrategyContext:
         context,
         history=dict(context.history),
         snapshot=None if context.snapshot is None else _plain_snapshot(context.snapshot),
-        sleeve=SleeveView(
-            dict(sleeve.quantities), dict(sleeve.values_usd), sleeve.cash_usd, sleeve.equity_usd
+        sleeve=replace(
+            sleeve,
+            quantities=dict(sleeve.quantities),
+            values_usd=dict(sleeve.values_usd),
+            bought_usd=dict(sleeve.bought_usd),
         ),
     )
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,10 +29,18 @@ from quant_platform_kit.release import (
 from quant_platform_kit.testing._gcloud._builds import IMAGES
 from quant_platform_kit.testing._gcloud._logging import keep
 from quant_platform_kit.testing._gcloud._secrets import versions
-from quant_platform_kit.testing._gcloud._services import key, new_service, roll_out, serving
-from quant_platform_kit.testing._gcloud._state import State, create, opened
+from quant_platform_kit.testing._gcloud._services import (
+    change,
+    key,
+    new_service,
+    place,
+    roll_out,
+    serving,
+)
+from quant_platform_kit.testing._gcloud._state import create, opened
+from quant_platform_kit.testing._gcloud._strikes import Strike, barrier, wait
 
-__all__ = ["Cloud", "ServiceDown"]
+__all__ = ["Cloud", "ServiceDown", "Strike"]
 
 _HAND_MADE: Final = "hand-made"
 _BOOT: Final = "python -m gunicorn --bind 127.0.0.1:{port} main:app"
@@ -113,7 +121,7 @@ class Cloud:
     def remove(self, name: str) -> None:
         """Let a service be gone."""
         with opened(self.folder) as state:
-            del state["services"][_place(state, name)]
+            del state["services"][place(state, name)]
 
     def deny(self, name: str) -> None:
         """Take away the permission to look at a service or job, and to change it."""
@@ -131,6 +139,53 @@ class Cloud:
     def lose(self, name: str) -> None:
         """Let the next change of a service land, and its answer get lost."""
         self._fault("lost", name)
+
+    def slow(self, name: str) -> None:
+        """Let the next revision of a service need a while, which only a lost answer shows."""
+        self._fault("slow", name)
+
+    def strike(
+        self,
+        call: int,
+        how: Strike,
+        service: str = "",
+        sets: Mapping[str, str] | None = None,
+    ) -> None:
+        """Let something befall a call of `gcloud`, of which the next one is 1.
+
+        Parameters
+        ----------
+        call : int
+        how : Strike
+        service : str, optional
+        sets : mapping, optional
+            Which variables of which service somebody changes, where that is what happens.
+        """
+        struck = {"calls": call, "how": how.value, "service": service, "sets": dict(sets or {})}
+        with opened(self.folder) as state:
+            state["faults"]["strikes"].append(struck)
+
+    def spare(self) -> list[str]:
+        """Let nothing more happen, but for permissions; return what has struck since the last."""
+        with opened(self.folder) as state:
+            faults = state["faults"]
+            for kind in ("failing", "lost", "slow", "strikes"):
+                faults[kind].clear()
+            struck: list[str] = faults.pop("struck", [])
+            return struck
+
+    def change(self, name: str, sets: Mapping[str, str], removes: Collection[str] = ()) -> None:
+        """Let somebody change the variables of a service by hand."""
+        with opened(self.folder) as state:
+            change(state, name, sets, removes)
+
+    def barrier(self) -> AbstractContextManager[None]:
+        """Let calls of `gcloud` whose caller has died wait until the end of the block."""
+        return barrier(self.folder)
+
+    def wait(self) -> None:
+        """Wait until no call of `gcloud` is under way, also where who made it has died."""
+        wait(self.folder)
 
     def break_build(self) -> None:
         """Let the next build fail."""
@@ -151,7 +206,7 @@ class Cloud:
     def service(self, name: str) -> dict[str, Any]:
         """Return a service as ``describe`` does."""
         with opened(self.folder) as state:
-            found: dict[str, Any] = state["services"][_place(state, name)]["service"]
+            found: dict[str, Any] = state["services"][place(state, name)]["service"]
             return found
 
     def services(self) -> dict[str, Any]:
@@ -163,14 +218,14 @@ class Cloud:
     def environment(self, name: str) -> dict[str, str]:
         """Return the plain variables of the revision that serves."""
         with opened(self.folder) as state:
-            _, revision = serving(state, _place(state, name))
+            _, revision = serving(state, place(state, name))
         variables = revision["spec"]["containers"][0].get("env", [])
         return {v["name"]: v.get("value", "") for v in variables if "valueFrom" not in v}
 
     def image(self, name: str) -> Path:
         """Return the folder of the image that serves."""
         with opened(self.folder) as state:
-            _, revision = serving(state, _place(state, name))
+            _, revision = serving(state, place(state, name))
         return self.folder / IMAGES / str(revision["image"])
 
     def jobs(self) -> dict[str, dict[str, Any]]:
@@ -233,32 +288,26 @@ class Cloud:
             It did not start.
         """
         with opened(self.folder) as state:
-            where = _place(state, name)
+            where = place(state, name)
             revision, template = serving(state, where)
             secrets = state["secrets"]
-        place = self.folder / "instances" / revision
-        copy_image(self.folder / IMAGES / template["image"], place)
-        variables = image_variables(place) | {"QPK_STATE_DIR": str(place / "state")}
+        instance = self.folder / "instances" / revision
+        copy_image(self.folder / IMAGES / template["image"], instance)
+        variables = image_variables(instance) | {"QPK_STATE_DIR": str(instance / "state")}
         for each in template["spec"]["containers"][0].get("env", []):
             variables[each["name"]] = _resolved(each, secrets)
         variables |= {"K_SERVICE": name, "K_REVISION": revision, "K_CONFIGURATION": name}
         try:
-            with served(_BOOT, place, python, variables) as service:
+            with served(_BOOT, instance, python, variables) as service:
                 yield service
         finally:
             labels = {"service_name": name, "revision_name": revision, "configuration_name": name}
             labels |= {"project_id": self.project, "location": where.split("/")[1]}
-            keep(self.folder, labels, _printed(place), _now())
+            keep(self.folder, labels, _printed(instance), _now())
 
     def _fault(self, kind: str, name: str) -> None:
         with opened(self.folder) as state:
             state["faults"][kind].append(name)
-
-
-def _place(state: State, name: str) -> str:
-    """Return under what a service lies; its name is taken in one region only."""
-    services: dict[str, Any] = state["services"]
-    return next(where for where in services if where.rpartition("/")[2] == name)
 
 
 def _write_program(cloud: Cloud) -> None:

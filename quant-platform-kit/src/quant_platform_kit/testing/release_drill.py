@@ -7,6 +7,7 @@ are folders, and Google Cloud is `testing.gcloud`. Nothing of the desk itself is
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -102,7 +103,7 @@ class Drill:
         head = git(package.repository, "rev-parse", "HEAD")
         said = self.release(role, str(version), "--reviewed", head)
         (push,) = (line for line in said.splitlines() if line.startswith("next: "))
-        subprocess.run(push.removeprefix("next: ").split(), check=True, capture_output=True)  # noqa: S603 (git)
+        subprocess.run(shlex.split(push.removeprefix("next: ")), check=True, capture_output=True)  # noqa: S603 (git)
 
     def pin(self, versions: dict[str, Version]) -> None:
         """Pin every platform, and publish the pins."""

@@ -7,7 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from quant_platform_kit.testing._gcloud import _builds, _logging, _scheduler, _secrets, _services
+from quant_platform_kit.testing._gcloud import (
+    _builds,
+    _logging,
+    _scheduler,
+    _secrets,
+    _services,
+    _strikes,
+)
 from quant_platform_kit.testing._gcloud._flags import WRONG, Call, Command, Commands, parser
 from quant_platform_kit.testing._gcloud._state import AnswerLost, Refused, opened
 
@@ -31,8 +38,10 @@ def main(folder: Path, words: list[str]) -> int:
     if named is None:
         _tell(f"ERROR: (gcloud) Invalid choice: '{' '.join(words[:3])}'.")
         return WRONG
+    strike = _strikes.due(folder)
     try:
-        _answer(folder, COMMANDS[named], words[len(named) :])
+        _strikes.before(folder, strike)
+        _answer(folder, COMMANDS[named], words[len(named) :], strike)
     except AnswerLost:
         _tell(_LOST)
         return 1
@@ -42,13 +51,16 @@ def main(folder: Path, words: list[str]) -> int:
     return 0
 
 
-def _answer(folder: Path, command: Command, words: list[str]) -> None:
+def _answer(
+    folder: Path, command: Command, words: list[str], strike: _strikes.Strike | None
+) -> None:
     asked = parser(command).parse_args(words)
     with opened(folder) as state:
         call = Call(state, folder, asked.project or state["project"], asked, _tell)
         found = command.act(call)
     if command.then is not None:
         command.then(call, found)
+    _strikes.after(strike)
     if asked.format == "json":
         sys.stdout.write(f"{json.dumps(found, indent=2)}\n")
     elif asked.format.startswith("value("):
@@ -70,4 +82,6 @@ def _tell(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))
+    with _strikes.under_way(Path(sys.argv[1])):
+        code = main(Path(sys.argv[1]), sys.argv[2:])
+    sys.exit(code)

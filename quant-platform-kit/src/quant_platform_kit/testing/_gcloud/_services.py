@@ -7,7 +7,7 @@ import copy
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,12 +32,18 @@ _CHANGES: Final = (
     *("image", "update_env_vars", "remove_env_vars", "update_secrets", "remove_secrets"),
     *("update_labels", "remove_labels"),
 )
+_LOOKS: Final = 4
 _PLACE: Final = "cloud.googleapis.com/location"
 
 
 def describe(call: Call) -> Document:
-    """Return a service as it is."""
-    return copy.deepcopy(_kept(call, call.asked.region)["service"])
+    """Return a service as it is; one that is slow gets a look further each time."""
+    kept = _kept(call, call.asked.region)
+    if kept.get("looks"):
+        kept["looks"] -= 1
+        if not kept["looks"]:
+            _serve(kept)
+    return copy.deepcopy(kept["service"])
 
 
 def update(call: Call) -> Document:
@@ -87,6 +93,12 @@ def key(project: str, region: str, name: str) -> str:
     return f"{project}/{region}/{name}"
 
 
+def place(state: State, name: str) -> str:
+    """Return under what a service lies; its name is taken in one region only."""
+    services: Document = state["services"]
+    return next(where for where in services if where.rpartition("/")[2] == name)
+
+
 def serving(state: State, where: str) -> tuple[str, Document]:
     """Return the revision that a service serves with, and its name."""
     kept = state["services"][where]
@@ -108,9 +120,10 @@ def roll_out(state: State, where: str, wanted: Document) -> str:
     """Put a new revision in place; return why it does not serve, or nothing.
 
     The definition is kept either way. A revision that does not start gets no traffic: what served
-    before goes on.
+    before goes on. So does one that is slow, until somebody has looked at it a few times.
     """
     kept = state["services"].setdefault(where, {"service": {"status": {}}, "revisions": {}})
+    kept["looks"] = 0
     before = kept["service"]
     project, region, name = where.split("/")
     generation = before.get("metadata", {}).get("generation", 0) + 1
@@ -124,14 +137,37 @@ def roll_out(state: State, where: str, wanted: Document) -> str:
     kept["revisions"][revision] = copy.deepcopy(template) | {"image": state["images"].get(image)}
     status = copy.deepcopy(before["status"])
     status |= {"observedGeneration": generation, "latestCreatedRevisionName": revision}
-    if not trouble:
-        serves = {"latestRevision": True, "percent": 100, "revisionName": revision}
-        url = f"https://{name}-{_number(project)}.{region}.run.app"
-        status |= {"latestReadyRevisionName": revision, "traffic": [serves], "url": url}
-        status["address"] = {"url": url}
-    status["conditions"] = list(_conditions(trouble))
+    status["conditions"] = list(_conditions("False", trouble))
     kept["service"] = wanted | {"status": status}
+    if not trouble:
+        status["url"] = f"https://{name}-{_number(project)}.{region}.run.app"
+        status["address"] = {"url": status["url"]}
+        if took(state["faults"].get("slow", []), name):
+            kept["looks"] = _LOOKS
+            status["conditions"] = list(_conditions("Unknown", "Deploying revision."))
+        else:
+            _serve(kept)
     return trouble
+
+
+def change(state: State, name: str, sets: Mapping[str, str], removes: Iterable[str] = ()) -> None:
+    """Let somebody change the variables of a service by hand."""
+    where = place(state, name)
+    wanted = copy.deepcopy(state["services"][where]["service"])
+    container = wanted["spec"]["template"]["spec"]["containers"][0]
+    gone = {*sets, *removes}
+    kept = [each for each in container.get("env", []) if each["name"] not in gone]
+    container["env"] = [*kept, *({"name": each, "value": value} for each, value in sets.items())]
+    roll_out(state, where, wanted)
+
+
+def _serve(kept: Document) -> None:
+    """Give the newest revision all traffic."""
+    status = kept["service"]["status"]
+    newest = status["latestCreatedRevisionName"]
+    serves = {"latestRevision": True, "percent": 100, "revisionName": newest}
+    status |= {"latestReadyRevisionName": newest, "traffic": [serves]}
+    status["conditions"] = list(_conditions("True"))
 
 
 def _kept(call: Call, region: str) -> Document:
@@ -216,6 +252,10 @@ def _roll_out(call: Call, wanted: Document, region: str) -> Document:
     trouble = roll_out(call.state, where, wanted)
     if took(call.state["faults"]["lost"], name):
         raise AnswerLost
+    kept = call.state["services"][where]
+    if kept["looks"]:  # gcloud waits for it
+        kept["looks"] = 0
+        _serve(kept)
     if trouble:
         call.tell("Deployment failed")
         raise Refused(trouble)
@@ -240,9 +280,11 @@ def _trouble(state: State, where: str, revision: str, image: str) -> str:
     return ""
 
 
-def _conditions(trouble: str) -> Iterator[Document]:
-    failed = {"status": "False", "reason": "RevisionFailed", "message": trouble}
-    outcome = failed if trouble else {"status": "True"}
+def _conditions(ready: str, message: str = "") -> Iterator[Document]:
+    outcome = {"status": ready}
+    if ready != "True":
+        reason = "RevisionFailed" if ready == "False" else "Deploying"
+        outcome |= {"reason": reason, "message": message}
     yield {"type": "Ready"} | outcome
     yield {"type": "ConfigurationsReady"} | outcome
     yield {"type": "RoutesReady", "status": "True"}

@@ -43,7 +43,7 @@ def create(folder: Path, project: str) -> None:
         "jobs": {},
         "images": {},
         "secrets": {},
-        "faults": {"denied": [], "failing": [], "lost": [], "builds": 0},
+        "faults": {"denied": [], "failing": [], "lost": [], "slow": [], "builds": 0, "strikes": []},
     }
     (folder / _FILE).write_text(json.dumps(state), encoding="utf-8")
 
