@@ -14,7 +14,14 @@ import pytest
 from sqlalchemy import event
 
 from quant_platform_kit.brokers import Dividend, DryRunBroker
-from quant_platform_kit.contracts import CashMovement, CycleReport, Decision, MovementKind, Outcome
+from quant_platform_kit.contracts import (
+    CashMovement,
+    CycleReport,
+    Decision,
+    ExecutionMode,
+    MovementKind,
+    Outcome,
+)
 from quant_platform_kit.cycle import reconcile_now
 from quant_platform_kit.errors import (
     BrokerAnswerError,
@@ -23,8 +30,8 @@ from quant_platform_kit.errors import (
     TransientError,
 )
 from quant_platform_kit.ledger import UNMANAGED, Kind, Ledger, Transaction
-from quant_platform_kit.notify import heartbeat
-from quant_platform_kit.store import Evidence
+from quant_platform_kit.notify import Outbox, heartbeat
+from quant_platform_kit.store import AccountLease, Evidence
 from tests.house import FREE, MONDAY, TUESDAY, House, by_session
 from tests.test_cards_corporate_actions import agrees, raw_market
 
@@ -137,6 +144,22 @@ def test_a_dry_run_sees_what_moved_the_real_account_s_cash(tmp_path: Path) -> No
     dry = DryRunBroker(house.broker, house.clock)
     since = house.parts.calendar.session_open(MONDAY)
     assert dry.cash_movements(since) == house.broker.cash_movements(since) != ()
+
+
+def test_a_dry_run_of_an_account_that_was_paid_books_it_no_second_time(tmp_path: Path) -> None:
+    house = invested(tmp_path)
+    house.run(TUESDAY)
+    scratch = House.opens(tmp_path / "scratch")
+    scratch.seed_from(house.store)
+    house.with_parts(
+        mode=ExecutionMode.DRY_RUN,
+        store=scratch,
+        broker=DryRunBroker(house.broker, house.clock),
+        lease=AccountLease(scratch, "ibkr-test", house.clock.now),
+        outbox=Outbox(scratch, (), house.clock),
+    )
+    report = house.run(WEDNESDAY)
+    assert (report.code, report.dividends_usd, report.notes) == (ReasonCode.HOLD, {}, ())
 
 
 # ── Untold ─────────────────────────────────────────────────────────────────────────────

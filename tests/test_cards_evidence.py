@@ -108,7 +108,7 @@ def test_the_checks_that_let_an_order_go_are_kept_with_its_answer(tmp_path: Path
         verdict = content(answers[0])["verdict"]
         assert verdict["code"] is None  # type: ignore[index]
         names = [check["name"] for check in verdict["checks"]]  # type: ignore[index]
-        assert names[:3] == ["gate", "freshness", "scope"]
+        assert names[:4] == ["gate", "session", "freshness", "scope"]
 
 
 def test_a_leg_that_a_check_refused_is_kept_with_the_reason(tmp_path: Path) -> None:

@@ -223,6 +223,22 @@ def test_a11_buys_shrink_to_confirmed_cash_when_sells_do_not_fill(tmp_path: Path
     assert report.cash_usd >= 0
 
 
+def test_a11_a_sale_that_a_later_attempt_made_is_not_called_unfilled(tmp_path: Path) -> None:
+    answers = {MONDAY: Decision.weights({"SIM_A": 1}), TUESDAY: Decision.weights({"SIM_B": 1})}
+    house = House(tmp_path, by_session(answers), rules=FREE)
+    house.run(MONDAY)
+    house.faults = [FaultSwitch(Fault.NO_FILL, symbol="SIM_A")]
+    house.restart()
+    first = house.run(TUESDAY)
+    house.faults = []
+    house.restart()
+    second = house.run(TUESDAY)
+    assert (first.outcome, first.code) == (Outcome.FAILED, ReasonCode.NOT_FILLED)
+    assert (second.outcome, second.attempt) == (Outcome.TRADED, 2)
+    assert [note.partition(":")[0] for note in first.notes] == ["SELLS_UNFILLED"]
+    assert second.notes == ()
+
+
 def test_a12_a_gate_that_closes_between_two_orders_stops_the_second(tmp_path: Path) -> None:
     house = House(tmp_path, always(INVESTED))
     gate = TradingGate(house.store, house.clock)

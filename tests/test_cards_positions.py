@@ -78,12 +78,16 @@ def test_a2_a_strategy_without_a_usable_answer_leaves_its_sleeve_alone(
     assert [sleeve.code for sleeve in report.frozen] == [code]
 
 
-def test_a2_a_strategy_left_out_of_the_request_is_frozen(tmp_path: Path) -> None:
+def test_a2_a_request_for_a_strategy_that_is_not_there_is_refused_and_sells_nothing(
+    tmp_path: Path,
+) -> None:
     house = House(tmp_path, by_session({MONDAY: INVESTED, TUESDAY: EMERGENCY}))
     house.run(MONDAY)
     before = house.holdings()
-    report = house.result(CycleRequest("close", TUESDAY, ("another",))).report
-    assert (report.outcome, report.code) == (Outcome.NO_ACTION, ReasonCode.SLEEVE_FROZEN)
+    report = house.result(CycleRequest("close", TUESDAY, ("scriptd",))).report
+    assert (report.outcome, report.code) == (Outcome.BLOCKED, ReasonCode.PROFILE_UNKNOWN)
+    assert "scriptd" in report.reason
+    assert not report.consumes_slot
     assert house.holdings() == before
 
 

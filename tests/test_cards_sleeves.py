@@ -12,7 +12,7 @@ from quant_platform_kit.contracts import CycleRequest, Decision, Outcome, Side
 from quant_platform_kit.cycle import SleevePart
 from quant_platform_kit.errors import ReasonCode
 from quant_platform_kit.ledger import UNMANAGED, Ledger
-from quant_platform_kit.strategy import Strategy, StrategyConfig
+from quant_platform_kit.strategy import Strategy, StrategyConfig, StrategyContext
 from tests.house import FREE, MONDAY, TUESDAY, House, Script, always, by_session, manifest
 
 HALF = Decimal("0.5")
@@ -136,3 +136,19 @@ def test_a_whitelist_narrows_the_run_to_its_sleeves(tmp_path: Path) -> None:
     # Both manage every symbol, and nothing tells whose a shared symbol is while one is frozen.
     assert report.orders == ()
     assert {frozen.code for frozen in report.frozen} == {ReasonCode.SLEEVE_FROZEN}
+
+
+def test_a_later_slot_of_a_session_knows_what_the_sleeve_has_bought_in_it(tmp_path: Path) -> None:
+    told: list[dict[str, Decimal]] = []
+
+    def script(context: StrategyContext) -> Decision:
+        told.append(dict(context.sleeve.bought_usd))
+        return Decision.weights({"SIM_A": 0.5} if len(told) == 1 else {"SIM_A": 0.2})
+
+    house = shared_house(tmp_path, script, always(Decision.weights({"SIM_B": 0.5})))
+    house.run(MONDAY)
+    house.run(MONDAY, "by-hand")
+    house.run(MONDAY, "again")
+    house.run(TUESDAY)
+    bought = {"SIM_A": Decimal(2500)}  # what was sold of it later was bought all the same
+    assert told == [{}, bought, bought, {}]

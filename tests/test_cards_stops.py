@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -21,10 +21,12 @@ from quant_platform_kit.brokers import (
     SimulatedBroker,
 )
 from quant_platform_kit.contracts import (
+    Account,
     Adjustment,
     BrokerOrder,
     Decision,
     ExecutionMode,
+    Fill,
     OrderRequest,
     OrderStatus,
     OrderType,
@@ -36,7 +38,7 @@ from quant_platform_kit.contracts import (
     Submission,
 )
 from quant_platform_kit.cycle import SleevePart
-from quant_platform_kit.errors import ReasonCode
+from quant_platform_kit.errors import ReasonCode, TransientError
 from quant_platform_kit.ledger import Ledger
 from quant_platform_kit.market import BarFrame, xnys
 from quant_platform_kit.orders import Journal, JournalOrder
@@ -174,6 +176,63 @@ def test_a_stop_that_filled_between_runs_is_booked_once_and_told(tmp_path: Path)
     assert journal.get(stop.client_id).code is ReasonCode.STOP_FILLED
     assert sum(Ledger(house.store).cash().values()) == house.broker.account().cash_usd
     assert working(house) == []
+
+
+def test_a_stop_that_filled_is_told_also_by_a_run_that_then_fails(tmp_path: Path) -> None:
+    market = moving_market(SIM_A=[100.0, 90.0])
+    house = House(tmp_path, by_session({MONDAY: HALF_A, TUESDAY: KEEP}), market, rules=FREE)
+    house.run(MONDAY)
+
+    class _LostAfterwards:
+        """Answers until it has told what was executed, and then nothing any more."""
+
+        told = False
+
+        def __getattr__(self, name: str) -> object:
+            if self.told and name in {"account", "positions", "quotes"}:
+                raise TransientError("It does not answer.")
+            return getattr(house.broker, name)
+
+        def fills_since(self, instant: datetime) -> tuple[Fill, ...]:
+            self.told = True
+            return house.broker.fills_since(instant)
+
+    house.with_parts(broker=_LostAfterwards())
+    report = house.run(TUESDAY)
+    assert (report.outcome, report.code) == (Outcome.BLOCKED, ReasonCode.BROKER_UNAVAILABLE)
+    assert report.notes == ("STOP_FILLED: SIM_A: its stop sold 50 shares",)
+
+
+def test_a_stop_that_fills_while_the_account_is_read_is_no_difference(tmp_path: Path) -> None:
+    market = moving_market(SIM_A=[100.0, 90.0])
+    house = House(tmp_path, by_session({MONDAY: HALF_A, TUESDAY: KEEP}), market, rules=FREE)
+    house.run(MONDAY)
+    stop = working(house)[0]
+
+    class _Meanwhile:
+        """Tells that the stop has filled only after it was asked for the account again."""
+
+        asked = told = False
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(house.broker, name)
+
+        def find_order(self, client_id: str) -> BrokerOrder | None:
+            self.asked = True
+            return house.broker.find_order(client_id) if self.told else stop
+
+        def fills_since(self, instant: datetime) -> tuple[Fill, ...]:
+            return house.broker.fills_since(instant) if self.told else ()
+
+        def account(self) -> Account:
+            self.told = self.asked
+            return house.broker.account()
+
+    house.with_parts(broker=_Meanwhile())
+    report = house.run(TUESDAY)
+    assert (report.outcome, report.code) == (Outcome.NO_ACTION, ReasonCode.HOLD)
+    assert report.notes == ("STOP_FILLED: SIM_A: its stop sold 50 shares",)
+    assert house.ledger() == house.holdings() == {}
 
 
 def test_a_symbol_that_is_sold_loses_its_stop_first_and_one_that_shrinks_gets_a_smaller_one(

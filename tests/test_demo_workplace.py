@@ -49,3 +49,10 @@ def test_two_demos_do_not_share_a_folder(tmp_path: Path) -> None:
         workplace(tmp_path),
     ):
         pass
+
+
+def test_a_folder_that_cannot_be_made_is_named() -> None:
+    folder = Path("/dev/null/output")
+
+    with pytest.raises(DemoError, match=f"{folder} cannot be written: "), workplace(folder):
+        pass

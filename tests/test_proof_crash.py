@@ -11,7 +11,7 @@ from proof._crash import CrashCount, CrashTask, enumerate_crashes, lines, tasks
 from proof._far_side import Trouble
 from proof._invariants import Broken
 from quant_platform_kit.contracts import OrderStatus
-from quant_platform_kit.cycle import _protecting
+from quant_platform_kit.cycle import _account
 from quant_platform_kit.errors import ReasonCode
 from quant_platform_kit.orders import Desk, Journal, _rows
 
@@ -77,7 +77,7 @@ def forgets(desk: Desk) -> tuple[object, ...]:
 def test_a_platform_that_does_not_ask_after_a_crash_is_found_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(_protecting, "recover", forgets)
+    monkeypatch.setattr(_account, "recover", forgets)
     assert tried(4, Trouble.NONE, None, stride=3).broken != []
 
 

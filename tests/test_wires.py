@@ -10,7 +10,7 @@ import pytest
 from proof._wire_account import NEXT as DAY_AFTER
 from proof._wire_account import SESSION, SETUP, WireAccount
 from proof._wires import judge, plan_of
-from quant_platform_kit.contracts import Environment, Outcome
+from quant_platform_kit.contracts import Environment, OperatorAction, OperatorCommand, Outcome
 from quant_platform_kit.errors import ReasonCode, SettingsError
 from quant_platform_kit.notify import heartbeat
 from quant_platform_kit.settings import load_settings
@@ -82,6 +82,20 @@ def test_an_unplugged_broker_trades_nothing_and_a_plugged_one_goes_on(wire: Wire
     assert back.outcome is Outcome.TRADED, back.notes
     assert wire.holdings().keys() == {"IBM"}
     runtime.close()
+
+
+def test_an_operators_command_finds_the_broker_free_while_the_service_is_up(wire: Wire) -> None:
+    service = wire.open()
+    assert close_of(service, FIRST).outcome is Outcome.TRADED
+    operator = wire.open()  # the same settings, in another program
+    flatten = OperatorCommand(OperatorAction.FLATTEN, "anna", "leaves the market")
+    assert [held.symbol for held in operator.prospect(flatten).sells] == ["AAPL"]
+    assert service.environment() is operator.environment()  # while a person reads what it would do
+    assert operator.operate(flatten).outcome is Outcome.TRADED
+    assert wire.holdings() == {}
+    assert close_of(service, LATER).outcome is Outcome.TRADED
+    operator.close()
+    service.close()
 
 
 @pytest.fixture(params=BROKERS)

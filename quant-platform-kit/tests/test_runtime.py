@@ -353,6 +353,15 @@ def test_the_state_of_one_account_does_not_serve_another(
     assert ACCOUNT not in refused.value.message
 
 
+@pytest.mark.parametrize("mode", ["paper", "dry_run"])
+def test_two_accounts_cannot_keep_their_books_in_one_folder(start: OpenRuntime, mode: str) -> None:
+    # A real broker's account has no book in the folder that would tell them apart.
+    mine = start().run(close_of(FIRST)).report.account
+    with pytest.raises(SettingsError, match=f"the book of another account .{mine}; .*schwab-"):
+        start("schwab", EXECUTION_MODE=mode)
+    assert start().run(close_of(NEXT)).report.outcome is not Outcome.FAILED
+
+
 @pytest.mark.parametrize("mode", [ExecutionMode.PAPER, ExecutionMode.DRY_RUN], ids=str)
 def test_a_dry_run_does_not_pull_the_ground_from_under_another_one(
     start: OpenRuntime, state: Path, mode: ExecutionMode

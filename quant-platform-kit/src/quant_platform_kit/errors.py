@@ -62,7 +62,7 @@ class ReasonCode(StrEnum):
     CALENDAR_UNREADABLE = "CALENDAR_UNREADABLE", "The exchange calendar has no answer for the day."
     LEASE_HELD = "LEASE_HELD", "Another run of this account is in progress."
     MARKET_CLOSED = "MARKET_CLOSED", "The exchange holds no session on this day."
-    OUTSIDE_WINDOW = "OUTSIDE_WINDOW", "The session is open, but the slot's window is not."
+    OUTSIDE_WINDOW = "OUTSIDE_WINDOW", "The slot's window is not open, or the session has ended."
     SESSION_MISMATCH = "SESSION_MISMATCH", "The requested session is not the clock's session."
     GATE_CLOSED = "GATE_CLOSED", "An operator or a limit has halted trading."
     NOTHING_TO_DO = "NOTHING_TO_DO", "Holdings already match the targets."
@@ -82,7 +82,7 @@ class ReasonCode(StrEnum):
     SNAPSHOT_CONFIG = "SNAPSHOT_CONFIG", "The feature snapshot was built for another configuration."
     SNAPSHOT_CONFLICT = (
         "SNAPSHOT_CONFLICT",
-        "Another publisher made another version current in the meantime.",
+        "Another publisher made another version current, or removed this one, meanwhile.",
     )
     SNAPSHOT_CONTRACT = (
         "SNAPSHOT_CONTRACT",

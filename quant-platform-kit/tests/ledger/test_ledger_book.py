@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from quant_platform_kit import ledger as room
 from quant_platform_kit.contracts import Contribution, Fill, Side
-from quant_platform_kit.errors import InputError, ReasonCode, ReconciliationError
+from quant_platform_kit.errors import ReasonCode, ReconciliationError
 from quant_platform_kit.ledger import UNMANAGED, Kind, Ledger, Transaction
 from quant_platform_kit.orders import JournalOrder
 from quant_platform_kit.store import Store, fills, holdings, transactions
@@ -98,18 +98,33 @@ def test_the_database_itself_refuses_a_holding_that_is_not_above_zero(
         connection.execute(insert(holdings).values(row))
 
 
-def test_a_sale_of_more_than_is_held_stops_and_books_nothing_of_its_batch(
+def test_a_sale_of_more_than_was_known_is_booked_with_its_batch_and_told_once(
     ledger: Ledger, trade: Trade, make_order: MakeOrder, make_fill: MakeFill, store: Store
 ) -> None:
     trade("a", BUY, "10")
     more, sale = make_order("5", wishes={"a": "1"}), make_order("16", SELL)
     legs = {order.client_id: order.leg for order in (more, sale)}
-    with pytest.raises(ReconciliationError, match="16 AAA exceeds the 15") as stopped:
-        ledger.book([make_fill(more, "f-2"), make_fill(sale, "f-3")], legs)
-    assert (stopped.value.code, stopped.value.symbol) == (ReasonCode.QUANTITY_MISMATCH, "AAA")
-    assert ledger.quantities() == {"AAA": Decimal(10)}
+    told = [make_fill(more, "f-2"), make_fill(sale, "f-3")]
+    with pytest.raises(ReconciliationError, match="16 AAA, 1 of them unknown") as stopped:
+        ledger.book(told, legs)
+    assert stopped.value.code is ReasonCode.QUANTITY_MISMATCH
+    assert ledger.quantities() == {}
+    assert ledger.book(told, legs) == 0
     with store.begin() as connection:
-        assert connection.scalar(select(func.count()).select_from(fills)) == 1
+        assert connection.scalar(select(func.count()).select_from(fills)) == 3
+
+
+def test_a_stop_that_the_broker_adjusted_to_a_split_realises_what_the_shares_had_cost(
+    ledger: Ledger, trade: Trade, make_order: MakeOrder, make_fill: MakeFill
+) -> None:
+    trade("a", BUY, "30", "10")
+    trade("b", BUY, "20", "10")
+    stop = make_order("50", SELL)
+    with pytest.raises(ReconciliationError):  # of fifty shares a split made a hundred
+        ledger.book([make_fill(stop, "f-9", "4.50", quantity="100")], {stop.client_id: stop.leg})
+    realised = {s: sum(t.realised_usd for t in ledger.transactions(s)) for s in ("a", "b")}
+    assert (ledger.quantities(), realised) == ({}, {"a": Decimal(-30), "b": Decimal(-20)})
+    assert all(not t.flow_usd for s in ("a", "b") for t in ledger.transactions(s))
 
 
 def test_a_fill_of_an_order_that_is_not_ours_cannot_be_booked(
@@ -170,12 +185,14 @@ def test_capital_comes_from_the_pool_and_goes_back_to_it(ledger: Ledger, trade: 
     assert ledger.cash() == {"a": Decimal(-20), "b": Decimal(200), UNMANAGED: Decimal(720)}
 
 
-def test_capital_cannot_be_given_to_a_sleeve_whose_worth_is_unknown(
+def test_a_holding_without_a_price_keeps_nobody_from_being_given_capital(
     ledger: Ledger, trade: Trade
 ) -> None:
-    trade("a", BUY, "10")
-    before = ledger.cash()
-    with pytest.raises(InputError, match="AAA of a has no price") as refused:
-        ledger.fund({"a": Decimal(300)}, {}, at=ledger.transactions("a")[0].at)
-    assert refused.value.code is ReasonCode.PRICE_MISSING
-    assert ledger.cash() == before
+    trade("a", BUY, "10", "10")
+    at = ledger.transactions("a")[0].at
+    ledger.post([Transaction(at, UNMANAGED, Kind.ADOPTION, amount_usd=Decimal(1000))])
+    ledger.fund({"a": Decimal(300)}, {}, at=at)  # it counts at its cost
+    assert ledger.cash()["a"] == 200
+    ledger.close_day(at.date(), {"AAA": Decimal(12)})
+    ledger.fund({"a": Decimal(300)}, {}, at=at)  # and later at the last price that was known
+    assert ledger.cash()["a"] == 180

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from quant_platform_kit.contracts import (
     Account,
+    CashMovement,
     Contribution,
     Environment,
     Fill,
     Leg,
+    MovementKind,
     PortfolioSnapshot,
     Position,
     Side,
 )
-from quant_platform_kit.ledger import UNMANAGED, Kind, Ledger, reconcile
+from quant_platform_kit.ledger import (
+    UNMANAGED,
+    Kind,
+    Ledger,
+    Reconciliation,
+    Tolerances,
+    reconcile,
+    results_now,
+)
 from quant_platform_kit.market import SimulatedClock
 from quant_platform_kit.orders import Draft, Journal
-from quant_platform_kit.store import RunBook, Store
+from quant_platform_kit.store import RunBook, Store, fills
 
 NOW = datetime(2020, 3, 31, 19, 30, tzinfo=UTC)
 CENT = Decimal("0.01")
@@ -177,3 +190,162 @@ def test_an_order_that_ends_early_leaves_nobody_with_less_than_nothing(
     play(shared_store, broker, ledger, start, 0)
     play(shared_store, broker, ledger, replace(trade, parts=trade.parts[:cut]), 1)
     assert_everything_adds_up(ledger, broker)
+
+
+# ── Whatever else happens to an account ────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def file_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """Return a store in a file; what follows is the book's arithmetic, not the database's."""
+    opened = Store.open(tmp_path_factory.mktemp("life") / "paper.sqlite3")
+    yield opened
+    opened.close()
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """The owner trades: `shares` of a symbol come, or go when negative, and are paid for."""
+
+    symbol: str
+    shares: int
+    price: Decimal
+
+
+@dataclass(frozen=True)
+class Split:
+    """Every share of a managed symbol becomes two, or four, and is worth as much less."""
+
+    symbol: str
+    ratio: int
+
+
+@dataclass(frozen=True)
+class Cash:
+    """Cash comes or goes beside trades; the broker tells it, or does not."""
+
+    usd: Decimal
+    kind: MovementKind
+    symbol: str | None
+    told: bool
+
+
+Event = Trade | ByHand | Split | Cash
+events = st.one_of(
+    trades,
+    st.builds(
+        ByHand, st.sampled_from((*SYMBOLS, "ZZZ")), st.integers(-30, 30).filter(bool), prices
+    ),
+    st.builds(Split, st.sampled_from(SYMBOLS), st.sampled_from((2, 4))),
+    st.builds(
+        Cash,
+        st.integers(-5_000, 5_000).filter(bool).map(lambda cents: Decimal(cents) / 100),
+        st.sampled_from(MovementKind),
+        st.sampled_from((*SYMBOLS, None)),
+        st.booleans(),
+    ),
+)
+
+
+@dataclass
+class Life:
+    """An account that lives: a broker, the book that follows it, and an operator who explains."""
+
+    store: Store
+    broker: Broker = field(default_factory=Broker)
+    quotes: dict[str, Decimal] = field(
+        default_factory=lambda: dict.fromkeys((*SYMBOLS, "ZZZ"), Decimal(10))
+    )
+    told: list[CashMovement] = field(default_factory=list)
+
+    def look(self) -> None:
+        """Compare the sides; what is then locked an operator explains."""
+        if not any(self.broker.shares.values()):
+            self.broker.shares["ZZZ"] = Decimal(1)  # an empty book would stop the run
+        for _ in range(2):
+            found = self._reconciled(frozenset())
+            if found.locked:
+                found = self._reconciled(frozenset(found.locked))
+            assert found.locked == {}
+        assert_everything_adds_up(Ledger(self.store), self.broker)
+
+    def _reconciled(self, accepted: frozenset[str]) -> Reconciliation:
+        shares = self.broker.shares
+        return reconcile(
+            self.store,
+            self.broker.snapshot(),
+            OWNERS,
+            sleeves=frozenset(SLEEVES),
+            accepted=accepted,
+            movements=self.told,
+            prices_usd={s: price for s, price in self.quotes.items() if shares.get(s)},
+            tolerances=Tolerances(unexplained_ratio=Decimal(10)),
+            run_key="run",
+        )
+
+    def live(self, what: Event, number: int) -> None:
+        shares = self.broker.shares
+        if isinstance(what, Trade):
+            play(self.store, self.broker, Ledger(self.store), what, number)
+        elif isinstance(what, ByHand):
+            change = max(Decimal(what.shares), -shares.get(what.symbol, Decimal(0)))
+            shares[what.symbol] = shares.get(what.symbol, Decimal(0)) + change
+            self.broker.cash_usd -= (change * what.price).quantize(CENT)
+        elif isinstance(what, Split):
+            shares[what.symbol] = shares.get(what.symbol, Decimal(0)) * what.ratio
+            self.quotes[what.symbol] /= what.ratio
+        else:
+            self.broker.cash_usd += what.usd
+            if what.told:
+                later = NOW + timedelta(hours=number + 1)
+                self.told.append(
+                    CashMovement(f"m{number}", later, what.usd, what.kind, what.symbol)
+                )
+
+
+def everything(ledger: Ledger) -> tuple[object, ...]:
+    entries = tuple(ledger.transactions(sleeve) for sleeve in (*SLEEVES, UNMANAGED))
+    return ledger.holdings(), ledger.cash(), entries
+
+
+@settings(max_examples=12)
+@given(script=st.lists(events, max_size=8), closes=st.lists(st.booleans(), min_size=8, max_size=8))
+def test_whatever_happens_the_sleeves_add_up_and_telling_it_again_changes_nothing(
+    file_store: Store, script: list[Event], closes: list[bool]
+) -> None:
+    file_store.clear()
+    RunBook(file_store).open("run", NOW)
+    life, ledger = Life(file_store), Ledger(file_store)
+    life.look()
+    for number, (what, close) in enumerate(zip(script, closes, strict=False)):
+        life.live(what, number)
+        life.look()
+        if close:
+            ledger.close_day(date(2020, 4, number + 1), life.quotes)
+    before = everything(ledger)
+    with file_store.begin() as connection:
+        rows = connection.execute(select(fills)).mappings()
+        known = [Fill(**dict(row) | {"side": Side(row["side"])}) for row in rows]
+    assert ledger.book(known, {}) == 0
+    life.look()
+    assert everything(ledger) == before
+
+
+@settings(max_examples=15)
+@given(
+    held=st.dictionaries(st.sampled_from((*SYMBOLS, "ZZZ")), st.integers(1, 50), min_size=1),
+    days=st.lists(st.sets(st.sampled_from((*SYMBOLS, "ZZZ"))), max_size=5),
+)
+def test_while_no_price_moves_nothing_is_earned_whatever_is_quoted(
+    file_store: Store, held: dict[str, int], days: list[set[str]]
+) -> None:
+    file_store.clear()
+    RunBook(file_store).open("run", NOW)
+    life = Life(file_store)
+    life.broker.shares = {symbol: Decimal(shares) for symbol, shares in held.items()}
+    life.look()
+    for number, quoted in enumerate(days):
+        seen = {symbol: life.quotes[symbol] for symbol in quoted}
+        Ledger(file_store).close_day(date(2020, 4, number + 1), seen)
+        for result in results_now(file_store, seen).values():
+            assert result.profit_usd == 0

@@ -24,6 +24,7 @@ from quant_platform_kit.ledger import (
     Reconciliation,
     Tolerances,
     reconcile,
+    results_now,
     verify,
 )
 from quant_platform_kit.orders import JournalOrder
@@ -122,6 +123,16 @@ def test_shares_sold_by_hand_take_their_average_cost_along(
     look(holds(ZZZ=10), prices_usd=prices(ZZZ="10"))
     look(holds(ZZZ=4), prices_usd=prices(ZZZ="100"))
     assert costs(ledger) == {(UNMANAGED, "ZZZ"): Decimal(40)}
+
+
+def test_what_a_person_sells_to_the_last_share_was_worth_its_last_price(
+    ledger: Ledger, holds: Holds, look: Look, store: Store
+) -> None:
+    look(holds(ZZZ=100), prices_usd=prices(ZZZ="30"))
+    ledger.close_day(SESSION, prices(ZZZ="60"))
+    earned = results_now(store, prices(ZZZ="60"))[UNMANAGED].profit_usd
+    look(holds(cash_usd="7100"))  # no longer held, it is no longer quoted
+    assert results_now(store, {})[UNMANAGED].profit_usd == earned
 
 
 def test_another_strategy_takes_over_what_it_manages_with_its_cost(

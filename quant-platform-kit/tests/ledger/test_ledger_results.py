@@ -91,3 +91,15 @@ def test_an_earlier_close_tells_what_had_been_earned_by_then(book: Ledger, tmp_p
     assert profits_before(store, MONDAY) == {}
     assert profits_before(store, TUESDAY) == {"income": dollars(99), UNMANAGED: dollars(0)}
     assert profits_before(store, date(2020, 4, 1)) == {"income": dollars(-101), UNMANAGED: 0}
+
+
+def test_a_price_that_is_missing_for_a_day_is_neither_loss_nor_gain(
+    book: Ledger, tmp_path: Path
+) -> None:
+    store = Store.open(tmp_path / "paper.sqlite3")
+    book.close_day(MONDAY, {"SPY": dollars(150)})
+    assert results_now(store, {})["income"].profit_usd == 499
+    book.close_day(TUESDAY, {})
+    assert profits_before(store, date(2020, 3, 4))["income"] == 499  # and so on the day after
+    assert results_now(store, {})["income"].profit_usd == 499
+    assert results_now(store, {"SPY": dollars(140)})["income"].profit_usd == 399

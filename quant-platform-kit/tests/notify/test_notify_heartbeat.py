@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,29 +98,29 @@ def test_a_run_that_lost_its_broker_says_what_became_of_its_orders_and_what_to_d
     unknown = replace(nothing, status=OrderStatus.UNRESOLVED)
     report = cut_off(traded, filled, filled, partly, nothing, unsent, unknown)
     english = heartbeat(report, "en").body.splitlines()
-    assert english[0] == "The broker cannot be reached; nothing more was sent."
-    assert english[1].partition(": ")[2].split(" · ") == [
+    assert english[1] == "The broker cannot be reached; nothing more was sent."
+    assert english[2].partition(": ")[2].split(" · ") == [
         "2 filled",
         "1 partly filled",
         "1 ended without a fill",
         "1 not sent",
         "1 whose end is not known yet",
     ]
-    assert english[2] == "Why: no answer"
-    assert english[3].startswith("What to do: Reconnect the broker and run the slot again: ")
-    assert english[4] == "Money and positions shown here are from before these orders."
+    assert english[3] == "Why: no answer"
+    assert english[4].startswith("What to do: Reconnect the broker and run the slot again: ")
+    assert english[5] == "Money and positions shown here are from before these orders."
     chinese = heartbeat(report, "zh").body.splitlines()
-    assert chinese[0] == "无法连接券商，未再发送任何订单。"
-    assert chinese[1].partition("：")[2].split(" · ") == [
+    assert chinese[1] == "无法连接券商，未再发送任何订单。"
+    assert chinese[2].partition("：")[2].split(" · ") == [
         "成交 2 笔",
         "部分成交 1 笔",
         "未成交即结束 1 笔",
         "未发送 1 笔",
         "结果尚不明确 1 笔",
     ]
-    assert chinese[2] == "原因：no answer"
-    assert chinese[3].startswith("处理办法：恢复与券商的连接后")
-    assert chinese[4] == "此处的资金与持仓为下单之前的数据。"
+    assert chinese[3] == "原因：no answer"
+    assert chinese[4].startswith("处理办法：恢复与券商的连接后")
+    assert chinese[5] == "此处的资金与持仓为下单之前的数据。"
 
 
 def test_a_run_that_never_reached_its_broker_says_that_no_order_was_sent(
@@ -149,6 +150,104 @@ def test_a_stop_that_waits_for_its_price_is_not_among_the_orders_to_look_up(
         purpose=Purpose.STOP,
     )
     assert "No order was sent." in heartbeat(cut_off(traded, waiting), "en").body
+
+
+@pytest.mark.parametrize(
+    ("changes", "sign", "english", "chinese"),
+    [
+        ({}, "✅", "You need not do anything.", "您无需处理。"),
+        (
+            {"outcome": Outcome.NO_ACTION, "code": ReasonCode.NOTHING_TO_DO},
+            "⚪",
+            "You need not do anything.",
+            "您无需处理。",
+        ),
+        (
+            {"outcome": Outcome.BLOCKED, "code": ReasonCode.HISTORY_STALE},
+            "🟠",
+            "Look at it today · HISTORY_STALE",
+            "请于今日内查看 · HISTORY_STALE",
+        ),
+        (
+            {"outcome": Outcome.FAILED, "code": ReasonCode.NOT_FILLED},
+            "🔴",
+            "Act now · NOT_FILLED",
+            "请立即处理 · NOT_FILLED",
+        ),
+        (
+            {"notes": ("QUANTITY_MISMATCH: SIM_A: broker 1, ledger 2", "STOP_FILLED: SIM_A: sold")},
+            "🟠",
+            "Look at it today · QUANTITY_MISMATCH · STOP_FILLED",
+            "请于今日内查看 · QUANTITY_MISMATCH · STOP_FILLED",
+        ),
+        (
+            {"notes": ("BROKER_NOTICE: renew", "STOP_MISSING: SIM_A: no price")},
+            "🔴",
+            "Act now · STOP_MISSING · BROKER_NOTICE",
+            "请立即处理 · STOP_MISSING · BROKER_NOTICE",
+        ),
+        (
+            {
+                "outcome": Outcome.BLOCKED,
+                "code": ReasonCode.GATE_CLOSED,
+                "notes": ("GATE_CLOSED: the platform halted trading.",),
+            },
+            "🟠",
+            "Act now · GATE_CLOSED",
+            "请立即处理 · GATE_CLOSED",
+        ),
+        (
+            {"skipped": (Skipped("SIM_A", ReasonCode.FOREIGN_ORDER),)},
+            "🟠",
+            "Look at it today · FOREIGN_ORDER",
+            "请于今日内查看 · FOREIGN_ORDER",
+        ),
+        (
+            {"notes": ("interest booked: +0.50 USD",)},
+            "✅",
+            "You need not do anything.",
+            "您无需处理。",
+        ),
+        (
+            {
+                "outcome": Outcome.FAILED,
+                "code": ReasonCode.UNEXPECTED,
+                "mode": ExecutionMode.DRY_RUN,
+            },
+            "🔴",
+            "Look at it today · UNEXPECTED",
+            "请于今日内查看 · UNEXPECTED",
+        ),
+    ],
+    ids=[
+        "traded",
+        "quiet",
+        "blocked",
+        "failed",
+        "traded with a lock",
+        "traded without a stop",
+        "halted by the platform",
+        "traded beside a foreign order",
+        "an ordinary note",
+        "a dry run that failed",
+    ],
+)
+def test_the_first_line_says_whether_somebody_has_to_act(
+    traded: CycleReport, changes: dict[str, Any], sign: str, english: str, chinese: str
+) -> None:
+    report = replace(traded, **changes)
+    for language, said in (("en", english), ("zh", chinese)):
+        message = heartbeat(report, language)
+        assert message.title.startswith(sign)
+        assert message.body.splitlines()[0] == said
+
+
+def test_a_rejected_order_among_filled_ones_is_to_be_looked_at(traded: CycleReport) -> None:
+    first, *others = traded.orders
+    refused = replace(first, status=OrderStatus.REJECTED, code=ReasonCode.ORDER_REJECTED)
+    message = heartbeat(replace(traded, orders=(refused, *others)), "en")
+    assert message.title.startswith("🟠")
+    assert message.body.startswith("Look at it today · ORDER_REJECTED\n")
 
 
 def test_every_outcome_has_its_own_sign(traded: CycleReport) -> None:

@@ -185,6 +185,20 @@ def test_a_refused_message_holds_its_place_so_that_the_order_stays(
     assert inbox.titles == ["first", "second"]
 
 
+def test_a_message_that_is_always_refused_lets_the_others_go_first_in_the_end(
+    store: Store, clock: SimulatedClock, inbox: Inbox
+) -> None:
+    messages = Outbox(store, [inbox.url], clock)
+    inbox.refused.add(FIRST.title)
+    put(store, messages, FIRST, SECOND)
+    for _ in range(5):
+        assert messages.deliver() == DeliveryResult(sent=0, failed=2)
+    assert messages.deliver() == DeliveryResult(sent=1, failed=1)
+    inbox.refused.clear()
+    assert messages.deliver() == DeliveryResult(sent=1, failed=0)
+    assert inbox.titles == ["second", "first"]
+
+
 def test_a_channel_that_hangs_costs_the_deadline_and_its_late_success_counts_once(
     store: Store, clock: SimulatedClock, inbox: Inbox
 ) -> None:

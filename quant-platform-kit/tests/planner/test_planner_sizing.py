@@ -71,11 +71,17 @@ def test_a_holding_above_its_target_is_reduced_in_whole_lots(
     assert quantities(made) == {"AAA": -5}
 
 
-def test_a_zero_target_sells_the_holding_with_its_fraction(
-    plan: Planner, quantities: Quantities
-) -> None:
+def test_a_zero_target_sells_all_that_the_broker_takes_and_says_what_stays(plan: Planner) -> None:
     made = plan({}, managed=("AAA",), prices={"AAA": 10}, positions={"AAA": "10.5"})
-    assert quantities(made) == {"AAA": Decimal("-10.5")}
+    (leg,) = made.sells
+    assert (leg.quantity, leg.target_quantity) == (10, Decimal("0.5"))
+    assert leg.limited_by is ReasonCode.BELOW_LOT
+
+
+def test_a_fraction_of_a_lot_that_nobody_wants_stays(plan: Planner, codes: Codes) -> None:
+    made = plan({}, managed=("AAA",), prices={"AAA": 10}, positions={"AAA": "0.5"})
+    assert made.legs == ()
+    assert codes(made) == {"AAA": ReasonCode.BELOW_LOT}
 
 
 def test_an_explicit_zero_means_the_same_as_absence(plan: Planner) -> None:
@@ -186,7 +192,7 @@ def test_an_order_of_just_the_minimum_is_sent(plan: Planner, quantities: Quantit
 
 def test_the_brokers_minimum_binds_exits_too(plan: Planner, codes: Codes) -> None:
     rules = TradingRules(minimum_notional_usd=Decimal(5))
-    made = plan({}, managed=("AAA",), prices={"AAA": 10}, positions={"AAA": "0.4"}, rules=rules)
+    made = plan({}, managed=("AAA",), prices={"AAA": 4}, positions={"AAA": 1}, rules=rules)
     assert made.legs == ()
     assert codes(made) == {"AAA": ReasonCode.BELOW_MINIMUM}
 

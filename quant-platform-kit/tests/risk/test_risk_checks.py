@@ -51,7 +51,8 @@ SELL = replace(BUY, side=Side.SELL, current_quantity=TEN)
 UNLIMITED = Limits(portfolio=PortfolioLimits(max_exposure_pct=None))
 OPEN = GateState(GateMode.ACTIVE)
 HALTED = GateState(GateMode.HALTED, "ann", "earnings")
-CHECK = Check(OPEN, NOW, frozenset({"SPY", "BIL", "XOM"}), limits=UNLIMITED)
+CLOSE = NOW + timedelta(minutes=30)
+CHECK = Check(OPEN, NOW, frozenset({"SPY", "BIL", "XOM"}), CLOSE, limits=UNLIMITED)
 PAUSE = Pause("income", "ann", "odd", NOW)
 REACHED = LossMeasure("loss.daily_loss_limit", Decimal(2500), Decimal(2000), "USD")
 FINE = LossMeasure("loss.daily_loss_limit", Decimal(1500), Decimal(2000), "USD")
@@ -108,6 +109,7 @@ def test_an_ordinary_purchase_is_approved_and_says_what_was_checked() -> None:
     assert (verdict.kind, verdict.code, verdict.quantity) == (VerdictKind.APPROVED, None, None)
     assert verdict.checks == (
         CheckLine("gate"),
+        CheckLine("session"),
         CheckLine("freshness", figure=ZERO, limit=Decimal(900)),
         CheckLine("scope"),
         CheckLine("portfolio.buying_power", figure=Decimal(1000), limit=Decimal(100_000)),
@@ -127,7 +129,7 @@ def test_an_ordinary_sale_is_approved_and_no_limit_on_purchases_is_asked() -> No
     against = replace(CHECK, limits=tight, losses=Losses((REACHED,)))
     verdict = check_leg(SELL, against, book({"SPY": 10}))
     assert verdict.kind is VerdictKind.APPROVED
-    assert names(verdict) == ["gate", "freshness", "scope", "position.held"]
+    assert names(verdict) == ["gate", "session", "freshness", "scope", "position.held"]
     assert verdict.checks[-1] == CheckLine("position.held", figure=TEN, limit=TEN)
 
 
@@ -139,6 +141,8 @@ def test_an_ordinary_sale_is_approved_and_no_limit_on_purchases_is_asked() -> No
         (BUY, {"gate": GateState(GateMode.REDUCING)}, ReasonCode.GATE_CLOSED, "reducing"),
         (BUY, {"paused": {"income": PAUSE}}, ReasonCode.STRATEGY_PAUSED, "income is paused by ann"),
         (SELL, {"paused": {"income": PAUSE}}, ReasonCode.STRATEGY_PAUSED, "odd"),
+        (BUY, {"now": CLOSE}, ReasonCode.OUTSIDE_WINDOW, "the session ended at 20:00 UTC"),
+        (SELL, {"now": CLOSE, "by_operator": True}, ReasonCode.OUTSIDE_WINDOW, "it is 20:00"),
         (BUY, {"managed": frozenset()}, ReasonCode.UNMANAGED_TARGET, "SPY"),
         (BUY, {"unresolved": {"SPY": "qpk-lost"}}, ReasonCode.ORDER_UNRESOLVED, "qpk-lost"),
         (replace(SELL, quantity=Decimal(10)), {}, ReasonCode.RISK_REJECTED, "10 to sell, 9 held"),
@@ -199,13 +203,21 @@ def test_a14_a_price_that_is_not_fresh_rejects(age: timedelta, fresh: bool) -> N
 
 def test_the_first_refusal_names_the_reason() -> None:
     wrong = Check(
-        HALTED, NOW, frozenset(), unresolved={"SPY": "x"}, paused={"income": PAUSE}, limits=limits()
+        HALTED,
+        NOW,
+        frozenset(),
+        NOW,
+        unresolved={"SPY": "x"},
+        paused={"income": PAUSE},
+        limits=limits(),
     )
     stale = replace(BUY, price_at=NOW - timedelta(hours=1))
     assert check_leg(stale, wrong, book()).code is ReasonCode.GATE_CLOSED
     wrong = replace(wrong, gate=OPEN)
     assert check_leg(stale, wrong, book()).code is ReasonCode.STRATEGY_PAUSED
     wrong = replace(wrong, paused={})
+    assert check_leg(stale, wrong, book()).code is ReasonCode.OUTSIDE_WINDOW
+    wrong = replace(wrong, closes_at=CLOSE)
     assert check_leg(stale, wrong, book()).code is ReasonCode.PRICE_STALE
     assert check_leg(BUY, wrong, book()).code is ReasonCode.UNMANAGED_TARGET
     wrong = replace(wrong, managed=CHECK.managed)
@@ -230,6 +242,7 @@ def test_the_checks_come_in_their_order() -> None:
     assert names(verdict) == [
         "gate",
         "pause",
+        "session",
         "freshness",
         "scope",
         "position.max_shares_per_symbol",

@@ -170,6 +170,11 @@ def test_a_strategy_without_rules_has_none(tmp_path: Path) -> None:
         ),
         ("risk: {loss: {strategies: 5}}", "risk.loss.strategies = '5': expected profiles"),
         ("risk: {loss: {strategies: {income: 5}}}", "risk.loss.strategies.income = '5'"),
+        ("[" * 5000, "is nested too deeply to be read. No limit was applied"),
+        (
+            "risk: {kill_switch: {auto_trigger_on_daily_loss: true}}",
+            "there is no loss to trigger it: set risk.loss.daily_loss_limit, too.",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str | bytes, said: str) -> None:
@@ -198,8 +203,13 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str | bytes, sa
         ),
         (
             "loss.daily_loss_limit",
-            "an amount in USD such as 2000, a share such as 2%, or none",
-            ["", "-5", "2%%", "5 USD", "[2]"],
+            "an amount in USD such as 2000, a share such as 2% of at most 100%, or none",
+            ["", "-5", "2%%", "5 USD", "[2]", "200%"],
+        ),
+        (
+            "kill_switch.auto_trigger_on_failed_runs",
+            "a whole number of at least 1, or none",
+            ["0", "-1", "1.5"],
         ),
         ("greeks.max_portfolio_theta", "a number, or none", ["x", "NaN", ""]),
         (

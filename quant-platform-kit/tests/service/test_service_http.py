@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -172,22 +173,32 @@ def test_a_run_that_fails_after_an_order_is_500(client: FlaskClient, state: Path
     assert (report.outcome, report.attempt, len(report.orders)) == (Outcome.FAILED, 2, 1)
 
 
+@contextmanager
+def heard(log: logging.Logger) -> Iterator[list[str]]:
+    """Collect the lines that the service writes."""
+    lines: list[str] = []
+    written = log.handlers[0]
+
+    class Listening(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(written.format(record))
+
+    listening = Listening()
+    log.addHandler(listening)
+    yield lines
+    log.removeHandler(listening)
+
+
 def test_a_defect_is_500_and_its_log_says_where_but_not_what(
     client: FlaskClient, state: Path, log: logging.Logger, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert post(client).status_code == 200
-    lines: list[str] = []
-    handler = log.handlers[0]
     with sqlite3.connect(state / "paper.sqlite3") as database:
         database.execute("UPDATE runs SET report = '{a telltale'")
     database.close()
 
-    class Listening(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines.append(handler.format(record))
-
-    log.addHandler(Listening())
-    answer = post(client)
+    with heard(log) as lines:
+        answer = post(client)
 
     assert answer.status_code == 500
     assert answer.get_json()["error"]["code"] == "UNEXPECTED"
@@ -198,16 +209,21 @@ def test_a_defect_is_500_and_its_log_says_where_but_not_what(
     assert "telltale" not in answer.text
 
 
-def test_a_store_that_fails_in_the_middle_is_500_and_says_so(
-    client: FlaskClient, state: Path
+def test_a_store_that_fails_in_the_middle_is_500_and_says_so_also_in_the_log(
+    client: FlaskClient, state: Path, log: logging.Logger
 ) -> None:
     assert client.get("/ready").status_code == 200
     with sqlite3.connect(state / "paper.sqlite3") as database:
         database.execute("DROP TABLE fills")
     database.close()
-    answer = post(client)
+    with heard(log) as lines:
+        answer = post(client)
     assert answer.status_code == 500
-    assert answer.get_json()["error"]["code"] == "STORE_UNAVAILABLE"
+    error = answer.get_json()["error"]
+    assert error["code"] == "STORE_UNAVAILABLE"
+    line = json.loads(lines[-1])  # there is no report, and no heartbeat, of such a run
+    assert line["severity"] == "ERROR"
+    assert line["message"] == f"refused with 500 STORE_UNAVAILABLE: {error['message']}"
 
 
 def test_health_touches_nothing(client: FlaskClient, state: Path) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ACCOUNT = "U" + "7733119"
 TOKEN = "telltale" + "-token"
-URLS = f"json://user:{TOKEN}@127.0.0.1:9/{TOKEN} nonsense://{TOKEN}/ {TOKEN}"
+URLS = f"json://user:{TOKEN}@127.0.0.1:9/{TOKEN} nonsense://{TOKEN}/"
 FAR_SIDE = "simulated-broker.jsonl"  # the broker's own book, which of course knows its account
 
 

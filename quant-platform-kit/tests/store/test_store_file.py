@@ -120,3 +120,19 @@ def test_reading_what_a_killed_service_left_changes_no_byte(
     reader.close()
 
     assert content(left) == before
+
+
+def test_a_damaged_file_is_a_store_that_failed(path: Path) -> None:
+    store = Store.open(path)
+    with store.begin() as connection:
+        connection.execute(insert(runs), [run_row(f"key {number}") for number in range(500)])
+    store.close()
+    with path.open("r+b") as file:  # all but what opening it reads
+        where = file.read().index(b"key 100")
+        file.seek(where // 4096 * 4096)
+        file.write(b"\xff" * 4096)
+    damaged = Store.open(path)
+    with pytest.raises(StopAndTell, match="malformed") as failed, damaged.begin() as connection:
+        connection.execute(select(runs)).all()
+    assert failed.value.code is ReasonCode.STORE_UNAVAILABLE
+    damaged.close()

@@ -25,6 +25,7 @@ from quant_platform_kit.store import (
     runs,
     transactions,
 )
+from quant_platform_kit.store._store import _SEED
 
 OpenStore = Callable[[Path], Store]
 NOW = datetime(2020, 3, 31, 19, 30, tzinfo=UTC)
@@ -207,6 +208,12 @@ def test_a_scratch_store_takes_over_what_is_known(full: Store, tmp_path: Path) -
         }
     scratch.close()
     assert set(counts.values()) == {0}
+
+
+def test_a_scratch_store_takes_over_every_row_that_its_rows_name() -> None:
+    taken = {table.name for table in _SEED}
+    named = {key.column.table.name for table in _SEED for key in table.foreign_keys}
+    assert named <= taken
 
 
 def test_the_door_is_sorted_and_holds_what_it_names() -> None:

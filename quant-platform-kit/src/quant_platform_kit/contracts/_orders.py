@@ -217,6 +217,8 @@ class Submission:
 class BrokerOrder:
     """An order as the broker reports it; `client_id` is None when it is not one of ours.
 
+    Of an order that has ended, some brokers no longer tell its size: then `quantity` is what
+    filled of it.
     `trigger_price_usd` is the price that a stop waited for when it was last looked at; a trailing
     stop's moves. None for an order without a trigger.
     """

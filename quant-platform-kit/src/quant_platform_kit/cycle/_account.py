@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -10,9 +11,9 @@ from typing import Final
 
 from quant_platform_kit.contracts import CashMovement, Fill, PortfolioSnapshot, Quote
 from quant_platform_kit.cycle._parts import Parts
-from quant_platform_kit.errors import BrokerAnswerError, TransientError
+from quant_platform_kit.errors import BrokerAnswerError, ReasonCode, TransientError
 from quant_platform_kit.ledger import Ledger, Locks
-from quant_platform_kit.orders import Desk, Journal
+from quant_platform_kit.orders import Desk, Journal, book_late_fills, conclude, recover
 
 _MOVEMENT_DAYS: Final = timedelta(days=59)  # the shortest memory of the brokers that tell any
 
@@ -26,6 +27,31 @@ def take_snapshot(parts: Parts) -> PortfolioSnapshot:
     waiting = Journal(parts.store, parts.clock).waiting_ids()
     working = tuple(order for order in broker.open_orders() if order.client_id not in waiting)
     return PortfolioSnapshot(broker.account(), broker.positions(), working, parts.clock.now())
+
+
+def recover_orders(
+    parts: Parts, run_key: str, accepted: AbstractSet[str] = frozenset()
+) -> tuple[PortfolioSnapshot, tuple[str, ...]]:
+    """Learn the end of every earlier order; return the account after it, and what to report.
+
+    Parameters
+    ----------
+    parts : Parts
+    run_key : str
+    accepted : set of str
+        Symbols whose difference an operator has explained.
+    """
+    desk = open_desk(parts, run_key)
+    recover(desk)
+    snapshot = take_snapshot(parts)
+    if desk.journal.resting() and book_late_fills(desk):  # a stop filled meanwhile
+        snapshot = take_snapshot(parts)
+    here, there = Ledger(parts.store).quantities(), snapshot.quantities()
+    ended = conclude(
+        desk, lambda symbol: here.get(symbol, 0) == there.get(symbol, 0), accepted=accepted
+    )
+    notes = tuple(f"{order.code}: {order.symbol}: {order.detail}" for order in ended)
+    return snapshot, notes
 
 
 def tell_movements(parts: Parts) -> tuple[tuple[CashMovement, ...], tuple[str, ...]]:
@@ -59,6 +85,18 @@ def uncertain_symbols(parts: Parts) -> frozenset[str]:
 def unsettled_symbols(parts: Parts) -> frozenset[str]:
     """Return the symbols on which broker and ledger may differ: uncertain or locked ones."""
     return uncertain_symbols(parts) | Locks(parts.store).all().keys()
+
+
+def stops_sold(parts: Parts, run_key: str) -> tuple[str, ...]:
+    """Return a note for each symbol that a protective stop sold, as this run found out.
+
+    Asked of the book, not of the run: also an attempt that failed later has told nobody yet.
+    """
+    sold = Journal(parts.store, parts.clock).sold_by_stops(run_key)
+    return tuple(
+        f"{ReasonCode.STOP_FILLED}: {symbol}: its stop sold {shares:f} shares"
+        for symbol, shares in sorted(sold.items())
+    )
 
 
 def open_desk(parts: Parts, run_key: str) -> Desk:

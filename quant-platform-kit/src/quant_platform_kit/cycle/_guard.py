@@ -184,6 +184,7 @@ class Judge:
         self._by_operator = progress.command is not None
         self._standing = standing
         self._managed = frozenset(progress.target.managed)
+        self._closes_at = parts.calendar.session_close(progress.known_session())
         quoted = {symbol: quote.price_usd for symbol, quote in progress.quotes.items()}
         limited = standing.limits.portfolio
         self._book = Book(
@@ -210,6 +211,7 @@ class Judge:
             gate=TradingGate(parts.store, parts.clock).state(),
             now=parts.clock.now(),
             managed=self._managed,
+            closes_at=self._closes_at,
             rules=parts.broker.rules,
             unresolved={order.symbol: order.client_id for order in unfinished},
             paused=Pauses(parts.store, parts.clock).all(),

@@ -24,6 +24,7 @@ from quant_platform_kit.contracts import (
 )
 from quant_platform_kit.cycle import _steps
 from quant_platform_kit.cycle._account import open_desk
+from quant_platform_kit.cycle._executing import execute_plan
 from quant_platform_kit.cycle._parts import Parts, Progress
 from quant_platform_kit.cycle._report import report_run
 from quant_platform_kit.cycle._run import Step, walk
@@ -84,7 +85,7 @@ def operate(parts: Parts, command: OperatorCommand) -> CycleReport:
         As `prospect`; nothing was done.
     """
     check_operator(command.who, command.why)
-    with parts.lease.held():
+    with parts.account_held():
         progress = _open(parts, command)
         steps = _SELLING if command.action.sells else _CANCELLING
         progress, error = walk(parts, progress, steps)
@@ -175,7 +176,7 @@ _SELLING: tuple[Step, ...] = (
     _want_nothing,
     _steps.make_plan,
     _steps.check_plan,
-    _steps.execute_plan,
+    execute_plan,
 )
 
 # ── Cancelling ─────────────────────────────────────────────────────────────────────────

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -85,6 +86,21 @@ class Parts:
     tolerances: Tolerances = field(default_factory=Tolerances)
     service: str = ""
     stale_variables: tuple[str, ...] = ()
+
+    @contextmanager
+    def account_held(self) -> Iterator[None]:
+        """Hold the account's lease; what its broker gives to one program is given back at the end.
+
+        Raises
+        ------
+        SlotBusy
+            When a run of the account is in progress.
+        """
+        with self.lease.held():
+            try:
+                yield
+            finally:
+                self.broker.release()
 
     def owners(self) -> dict[str, str]:
         """Return every managed symbol and the first sleeve that manages it."""

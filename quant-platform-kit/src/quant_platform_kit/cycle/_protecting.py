@@ -1,4 +1,4 @@
-"""The stops of a run: what filled since the last one, and what holdings are protected by now."""
+"""The stops of a run: what holdings are protected by, now that it has traded."""
 
 from __future__ import annotations
 
@@ -13,28 +13,14 @@ from quant_platform_kit.orders import (
     Ask,
     Desk,
     Holding,
-    Journal,
     Protected,
     Protections,
     protect,
-    recover,
     watch,
 )
 from quant_platform_kit.risk import Action, TradingGate
 
 _ZERO = Decimal(0)
-
-
-def recover_orders(parts: Parts, run_key: str) -> tuple[str, ...]:
-    """Learn the end of every earlier order; return a note for each stop that has sold."""
-    journal = Journal(parts.store, parts.clock)
-    waited = journal.resting()
-    recover(open_desk(parts, run_key))
-    return tuple(
-        f"{ReasonCode.STOP_FILLED}: {stop.symbol}: its stop sold {sold:f} shares"
-        for stop in waited
-        if (sold := journal.booked_quantity(stop.client_id))
-    )
 
 
 def protect_holdings(parts: Parts, progress: Progress) -> Protected:

@@ -6,16 +6,15 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from quant_platform_kit.cycle._account import (
-    open_desk,
     prices,
-    take_snapshot,
+    recover_orders,
+    stops_sold,
     tell_movements,
     uncertain_symbols,
 )
 from quant_platform_kit.cycle._parts import Parts
 from quant_platform_kit.ledger import Reconciliation, reconcile
 from quant_platform_kit.market import run_key
-from quant_platform_kit.orders import recover
 
 _SLOT = "reconcile"
 
@@ -36,10 +35,9 @@ def reconcile_now(parts: Parts, accepted: AbstractSet[str] = frozenset()) -> Rec
     ReconciliationError
         As a run would: the account cannot be what the broker says, or too much is unexplained.
     """
-    with parts.lease.held():
+    with parts.account_held():
         key = run_key(parts.account, parts.clock.now().date(), _SLOT)
-        recover(open_desk(parts, key))
-        snapshot = take_snapshot(parts)
+        snapshot, ended = recover_orders(parts, key, accepted)
         movements, untold = tell_movements(parts)
         held = sorted(snapshot.quantities())
         found = reconcile(
@@ -55,4 +53,4 @@ def reconcile_now(parts: Parts, accepted: AbstractSet[str] = frozenset()) -> Rec
             run_key=key,
             output=parts.reconciliation_output,
         )
-        return replace(found, notes=untold + found.notes)
+        return replace(found, notes=stops_sold(parts, key) + ended + untold + found.notes)

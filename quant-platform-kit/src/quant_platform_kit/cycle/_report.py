@@ -21,6 +21,7 @@ from quant_platform_kit.contracts import (
     StrategyManifest,
     TargetMode,
 )
+from quant_platform_kit.cycle._account import stops_sold
 from quant_platform_kit.cycle._parts import Parts, Progress
 from quant_platform_kit.cycle._testimony import ending
 from quant_platform_kit.errors import InputError, PlatformError, ReasonCode, RefuseRun
@@ -74,7 +75,7 @@ def report_run(parts: Parts, progress: Progress, error: Exception | None) -> Cyc
         orders=orders,
         skipped=(() if plan is None else plan.skipped) + progress.refused,
         verdicts=progress.verdicts,
-        notes=progress.notes + _notices(parts),
+        notes=progress.notes + stops_sold(parts, progress.run_key) + _notices(parts),
         versions=parts.versions,
         commit=parts.commit,
         bundle=parts.bundle,
@@ -131,8 +132,6 @@ def _quiet(progress: Progress) -> tuple[Outcome, ReasonCode | None, str]:
     answers = [answer.decision for answer in progress.decisions]
     if progress.command is not None:
         return _obeyed(progress, progress.command)
-    if not answers:
-        return Outcome.NO_ACTION, ReasonCode.SLEEVE_FROZEN, "not selected in this run"
     for decision in answers:
         if decision.outcome is DecisionOutcome.BLOCKED:
             return Outcome.BLOCKED, decision.code, decision.reason

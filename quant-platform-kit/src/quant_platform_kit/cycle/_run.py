@@ -21,14 +21,16 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 
 from quant_platform_kit.contracts import CycleReport, CycleRequest, ExecutionMode
 from quant_platform_kit.cycle import _steps
+from quant_platform_kit.cycle._executing import execute_plan
 from quant_platform_kit.cycle._parts import Parts, Progress
 from quant_platform_kit.cycle._report import report_run
-from quant_platform_kit.errors import PlatformError
+from quant_platform_kit.errors import CalendarError, PlatformError
 from quant_platform_kit.market import run_key
 from quant_platform_kit.store import RunBook
 
@@ -48,7 +50,7 @@ _STEPS: tuple[Step, ...] = (
     _steps.command_target,
     _steps.make_plan,
     _steps.check_plan,
-    _steps.execute_plan,
+    execute_plan,
 )
 
 
@@ -76,8 +78,8 @@ def run_cycle(parts: Parts, request: CycleRequest) -> CycleResult:
 
 
 def _leased(parts: Parts, request: CycleRequest) -> CycleResult:
-    with parts.lease.held():
-        session = request.session or parts.calendar.current_session(parts.clock.now())
+    with parts.account_held():
+        session = request.session or _todays_session(parts)
         key = _key(parts, request, session)
         first = RunBook(parts.store).consumed_report(key)
         if first is not None:
@@ -109,6 +111,13 @@ def walk(
         _log.error("run %s failed with %s at\n%s", progress.run_key, type(error).__name__, frames)
         return progress, error
     return progress, None
+
+
+def _todays_session(parts: Parts) -> date | None:
+    """Return today's session; None also when the calendar cannot tell, as the first step says."""
+    with suppress(CalendarError):
+        return parts.calendar.current_session(parts.clock.now())
+    return None
 
 
 def _key(parts: Parts, request: CycleRequest, session: date | None) -> str:

@@ -1,4 +1,4 @@
-"""Steps 1 to 8: each takes what is known so far and returns more of it."""
+"""Steps 1 to 7: each takes what is known so far and returns more of it."""
 
 from __future__ import annotations
 
@@ -13,39 +13,32 @@ from quant_platform_kit.contracts import (
     Environment,
     ExecutionMode,
     Leg,
-    OrderStatus,
-    Purpose,
-    Side,
     Skipped,
     SleeveDecision,
     Verdict,
 )
 from quant_platform_kit.cycle._account import (
-    open_desk,
     prices,
+    recover_orders,
     take_snapshot,
     tell_movements,
     uncertain_symbols,
-    unsettled_symbols,
 )
 from quant_platform_kit.cycle._guard import (
     Judge,
     assess,
-    latest,
     reductions,
     require_open_gate,
     without_paused,
 )
 from quant_platform_kit.cycle._parts import Parts, Progress, SleevePart
-from quant_platform_kit.cycle._protecting import protect_holdings, recover_orders
-from quant_platform_kit.cycle._testimony import reasons
 from quant_platform_kit.errors import InputError, ReasonCode, RefuseRun
 from quant_platform_kit.inputs import Inputs, gather
-from quant_platform_kit.ledger import Ledger, Locks, reconcile, verify
+from quant_platform_kit.ledger import Ledger, Locks, reconcile
 from quant_platform_kit.market import SLOTS, Slot, SlotWindow, window
-from quant_platform_kit.orders import Journal, send, settle
-from quant_platform_kit.planner import capital_base, fund_buys, plan_orders
-from quant_platform_kit.store import RunBook, RunFrame
+from quant_platform_kit.orders import Journal
+from quant_platform_kit.planner import capital_base, plan_orders
+from quant_platform_kit.store import RunBook
 from quant_platform_kit.strategy import SleeveView, StrategyContext, evaluate
 
 _ZERO = Decimal(0)
@@ -54,7 +47,9 @@ _ZERO = Decimal(0)
 
 
 def open_slot(parts: Parts, progress: Progress) -> Progress:
-    """Require a session, an open window and the right kind of broker."""
+    """Require a session, an open window, sleeves that there are and the right kind of broker."""
+    if progress.session is None:  # there is none today, or the calendar cannot tell: an error
+        parts.calendar.current_session(parts.clock.now())
     session, name = progress.known_session(), progress.request.slot
     if not parts.calendar.is_session(session):
         raise RefuseRun(f"{session} is no session.", code=ReasonCode.MARKET_CLOSED)
@@ -63,6 +58,7 @@ def open_slot(parts: Parts, progress: Progress) -> Progress:
     if parts.replay is not None:
         parts.replay(opening)
     _require_window(parts, opening)
+    _require_known(parts, progress)
     require_environment(parts)
     resumed = bool(Journal(parts.store, parts.clock).of_run(progress.run_key))
     frame = RunBook(parts.store).frame(progress.run_key) if resumed else None
@@ -88,6 +84,19 @@ def _require_window(parts: Parts, opening: SlotWindow) -> None:
             f"Slot {opening.slot.name} runs from {opening.opens_at:%H:%M} to "
             f"{opening.closes_at:%H:%M} UTC today; it is {now:%H:%M}. No order was sent.",
             code=ReasonCode.OUTSIDE_WINDOW,
+        )
+
+
+def _require_known(parts: Parts, progress: Progress) -> None:
+    """Refuse a name that is nobody's: a misspelt one would let a day pass without a run."""
+    profiles = [sleeve.profile for sleeve in parts.sleeves]
+    strangers = sorted(set(progress.request.strategies or ()).difference(profiles))
+    if strangers:
+        raise RefuseRun(
+            f"The request names {', '.join(strangers)}, and this account runs "
+            f"{', '.join(profiles)}. No strategy was asked and no order was sent; correct the "
+            "name and run the slot again.",
+            code=ReasonCode.PROFILE_UNKNOWN,
         )
 
 
@@ -145,7 +154,7 @@ def evaluate_strategies(parts: Parts, progress: Progress) -> Progress:
     if not asked:
         return progress
     try:
-        views = _sleeve_views(parts)
+        views = _sleeve_views(parts, progress)
     except InputError as error:  # a holding without a price: nobody can say what a sleeve has
         answer = Decision.blocked(error.code, error.message)
         unasked = tuple(SleeveDecision(sleeve.profile, answer) for sleeve in asked)
@@ -179,8 +188,9 @@ def _context(
     )
 
 
-def _sleeve_views(parts: Parts) -> dict[str, SleeveView]:
+def _sleeve_views(parts: Parts, progress: Progress) -> dict[str, SleeveView]:
     """Return what each sleeve holds: its ledger's part of the account, at the present quotes."""
+    opened_at = parts.calendar.session_open(progress.known_session())
     snapshot, owners = take_snapshot(parts), parts.owners()
     held = {s: q for s, q in snapshot.quantities().items() if s in owners}
     quotes = parts.broker.quotes(sorted(held)) if held else {}
@@ -191,7 +201,13 @@ def _sleeve_views(parts: Parts) -> dict[str, SleeveView]:
         # One sleeve has everything that is managed, also before the ledger's first look.
         own = held if len(parts.sleeves) == 1 else _in_sleeve(parts, sleeve, held)
         values = {symbol: quantity * quotes[symbol].price_usd for symbol, quantity in own.items()}
-        views[sleeve.profile] = SleeveView(own, values, cash * sleeve.weight, base * sleeve.weight)
+        views[sleeve.profile] = SleeveView(
+            own,
+            values,
+            cash * sleeve.weight,
+            base * sleeve.weight,
+            Ledger(parts.store).bought(sleeve.profile, since=opened_at),
+        )
     return views
 
 
@@ -208,8 +224,7 @@ def _in_sleeve(parts: Parts, sleeve: SleevePart, held: Mapping[str, Decimal]) ->
 
 def reconcile_account(parts: Parts, progress: Progress) -> Progress:
     """Learn the end of every earlier order, make ledger and broker agree, and measure both."""
-    sold = recover_orders(parts, progress.run_key)
-    snapshot = take_snapshot(parts)
+    snapshot, ended = recover_orders(parts, progress.run_key)
     movements, untold = tell_movements(parts)
     held = sorted(snapshot.quantities())
     present = prices(parts.broker.quotes(held)) if held else {}
@@ -230,7 +245,7 @@ def reconcile_account(parts: Parts, progress: Progress) -> Progress:
         for symbol, detail in found.locked.items()
     )
     progress = replace(
-        progress, snapshot=snapshot, notes=progress.notes + sold + untold + found.notes + alarms
+        progress, snapshot=snapshot, notes=progress.notes + ended + untold + found.notes + alarms
     )
     return assess(parts, progress, present)
 
@@ -300,7 +315,7 @@ def check_plan(parts: Parts, progress: Progress) -> Progress:
             sells=_allowed(plan.sells, verdicts),
             buys=_allowed(plan.buys, verdicts),
         ),
-        refused=tuple(_skipped(leg, v) for leg, v in verdicts.items() if not v.approved),
+        refused=tuple(skipped(leg, v) for leg, v in verdicts.items() if not v.approved),
         verdicts=tuple(judge.verdicts),
         notes=progress.notes + reductions(judge.verdicts),
     )
@@ -310,82 +325,5 @@ def _allowed(legs: Sequence[Leg], verdicts: Mapping[Leg, Verdict]) -> tuple[Leg,
     return tuple(leg.limited(verdicts[leg]) for leg in legs if verdicts[leg].approved)
 
 
-# ── 8 ──────────────────────────────────────────────────────────────────────────────────
-
-
-def execute_plan(parts: Parts, progress: Progress) -> Progress:
-    """Sell, wait, read the cash again, buy what it pays for, wait; then protect what is held."""
-    plan = progress.plan
-    if plan is None or not plan.legs:
-        return progress if progress.command is not None else _protected(parts, progress)
-    first = progress.frame is None and progress.command is None
-    frame = RunFrame(progress.decisions, plan.sized_on_usd) if first else None
-    RunBook(parts.store).save_frame(progress.run_key, frame, reasons(parts, progress))
-    if first:
-        _fund_sleeves(parts, progress, plan.capital_base_usd)
-    desk = open_desk(parts, progress.run_key)
-    selling = Judge(parts, progress)
-    refused = send(desk, progress.run_key, plan.sells, selling, purpose=_purpose(progress))
-    settle(desk)
-    before_buys = take_snapshot(parts)
-    funded = fund_buys(plan, before_buys.account.usable_cash_usd, parts.broker.rules)
-    notes = _unfilled_sells(parts, progress.run_key)
-    buying = Judge(parts, progress, before_buys)
-    refused += send(desk, progress.run_key, funded.buys, buying)
-    settle(desk)
-    traded = replace(
-        progress,
-        plan=funded,
-        refused=progress.refused + tuple(_skipped(leg, verdict) for leg, verdict in refused),
-        verdicts=latest(progress.verdicts, selling.verdicts, buying.verdicts),
-        notes=progress.notes + notes + reductions(buying.verdicts),
-    )
-    return _protected(parts, traded, has_traded=True)
-
-
-def _protected(parts: Parts, progress: Progress, *, has_traded: bool = False) -> Progress:
-    """Place the stops; then ledger equals broker, where anything was sent."""
-    stops = protect_holdings(parts, progress)
-    progress = replace(progress, notes=progress.notes + stops.notes)
-    if not has_traded and not stops.moves:
-        return progress
-    snapshot = take_snapshot(parts)
-    verify(
-        Ledger(parts.store),
-        snapshot,
-        parts.owners(),
-        except_for=unsettled_symbols(parts),
-        tolerances=parts.tolerances,
-    )
-    return replace(progress, snapshot=snapshot)
-
-
-def _purpose(progress: Progress) -> Purpose:
-    return Purpose.REBALANCE if progress.command is None else progress.command.action.purpose
-
-
-def _fund_sleeves(parts: Parts, progress: Progress, base_usd: Decimal) -> None:
-    """Give every sleeve that trades its share of the capital; a frozen one keeps what it has."""
-    frozen = {sleeve.sleeve for sleeve in progress.target.frozen} if progress.target else set()
-    capital = {
-        sleeve.profile: base_usd * sleeve.weight
-        for sleeve in parts.sleeves
-        if sleeve.profile not in frozen
-    }
-    Ledger(parts.store).fund(
-        capital, prices(progress.quotes), at=parts.clock.now(), run_key=progress.run_key
-    )
-
-
-def _unfilled_sells(parts: Parts, run_key: str) -> tuple[str, ...]:
-    short = [
-        order.symbol
-        for order in Journal(parts.store, parts.clock).of_run(run_key)
-        if order.side is Side.SELL and order.status is not OrderStatus.FILLED
-    ]
-    code = ReasonCode.SELLS_UNFILLED
-    return (f"{code}: {', '.join(short)}. {code.meaning}",) if short else ()
-
-
-def _skipped(leg: Leg, verdict: Verdict) -> Skipped:
+def skipped(leg: Leg, verdict: Verdict) -> Skipped:
     return Skipped(leg.symbol, verdict.code or ReasonCode.RISK_REJECTED, verdict.detail)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -20,7 +19,7 @@ from quant_platform_kit.contracts import (
     Side,
     canonical,
 )
-from quant_platform_kit.errors import InputError, ReasonCode, ReconciliationError
+from quant_platform_kit.errors import ReconciliationError
 from quant_platform_kit.ledger._attribution import (
     CENT,
     Wish,
@@ -40,7 +39,8 @@ from quant_platform_kit.ledger._entries import (
     read_transactions,
 )
 from quant_platform_kit.ledger._movements import dividends_of
-from quant_platform_kit.store import Store, attest, cash, daily, fills
+from quant_platform_kit.ledger._valuing import known_prices, last_prices, value_of
+from quant_platform_kit.store import Store, attest, cash, daily, fills, transactions
 
 UNMANAGED = "unmanaged"
 """The sleeve of everything that no strategy manages: watched, never traded; and the cash pool."""
@@ -63,6 +63,19 @@ class Ledger:
     def quantities(self, sleeve: str | None = None) -> dict[str, Decimal]:
         """Return the shares of each symbol, in one sleeve or over all of them."""
         return add_up(h for h in self.holdings() if sleeve in (None, h.sleeve))
+
+    def bought(self, sleeve: str, *, since: datetime) -> dict[str, Decimal]:
+        """Return what a sleeve has paid for each symbol that it bought at or after `since`."""
+        with self._store.begin() as connection:
+            paid = select(transactions.c.symbol, transactions.c.amount_usd).where(
+                transactions.c.sleeve == sleeve,
+                transactions.c.kind == Kind.BUY.value,
+                transactions.c.at >= since,
+            )
+            spent: dict[str, Decimal] = {}
+            for row in connection.execute(paid):
+                spent[row.symbol] = spent.get(row.symbol, ZERO) - row.amount_usd
+        return spent
 
     def owners(self) -> dict[str, tuple[Contribution, ...]]:
         """Return the sleeves that hold each symbol, with their shares."""
@@ -115,18 +128,30 @@ class Ledger:
         Raises
         ------
         ReconciliationError
-            When a sale exceeds what the ledger holds; nothing of `executions` is booked then.
+            When a sale was of more than the ledger held. All of `executions` is booked then, so
+            that it is told once and later runs go on.
         """
+        facts, unheard = [], []
         with self._store.begin() as connection:
-            facts = []
             for fill in _unknown(connection, executions):
                 wish = _wish(connection, fill, legs.get(fill.client_id or ""))
                 connection.execute(insert(fills).values(_fill_row(fill)))
+                if beyond := _beyond(connection, fill):
+                    unheard.append(f"{fill.quantity:f} {fill.symbol}, {beyond:f} of them unknown")
+                    for entry in _brought_to_light(connection, fill, beyond):
+                        post(connection, replace(entry, run_key=run_key))
                 moves = _attributed(connection, fill, wish)
                 for entry in moves:
                     post(connection, replace(entry, run_key=run_key))
                 facts.append(_fact(fill, moves))
             attest(connection, run_key or "", facts)
+        if unheard:
+            raise ReconciliationError(
+                f"The broker sold more than the ledger held: {'; '.join(unheard)}. All of it is "
+                "booked and nothing more was sent. A split that an order at the broker was "
+                "adjusted to looks like this; compare the executions with the broker's statement, "
+                "then run again."
+            )
         return len(facts)
 
     def post(self, entries: Sequence[Transaction]) -> None:
@@ -158,18 +183,14 @@ class Ledger:
         capital_usd : mapping of str to Decimal
             What each sleeve's cash and holdings shall be worth together.
         prices_usd : mapping of str to Decimal
-            Of every holding of those sleeves.
-
-        Raises
-        ------
-        InputError
-            ``PRICE_MISSING``, when a holding has no price; nothing was transferred.
+            A holding without one counts at its last known price, or else at its cost: a symbol
+            that is gone at the broker is locked, and must not keep the others from being traded.
         """
         with self._store.begin() as connection:
-            has = read_cash(connection)
-            worth = _worth(read_holdings(connection), capital_usd, prices_usd)
+            has, held = read_cash(connection), read_holdings(connection)
+            known = known_prices(connection, prices_usd)
             for sleeve, capital in sorted(capital_usd.items()):
-                amount = cents(capital - worth[sleeve] - has.get(sleeve, ZERO))
+                amount = cents(capital - _worth(held, sleeve, has.get(sleeve, ZERO), known))
                 if amount:
                     for owner, signed in ((sleeve, amount), (UNMANAGED, -amount)):
                         entry = Transaction(
@@ -185,16 +206,17 @@ class Ledger:
     def close_day(self, session: date, prices_usd: Mapping[str, Decimal]) -> None:
         """Keep what each sleeve is worth at the end of a run; a later run of the day replaces it.
 
-        A holding without a price counts at its cost.
+        A holding without a price counts at its last known price, or else at its cost.
         """
         with self._store.begin() as connection:
+            known = known_prices(connection, prices_usd)
             money, held = read_cash(connection), read_holdings(connection)
-            known = connection.scalars(select(daily.c.sleeve).distinct()).all()
+            sleeves = connection.scalars(select(daily.c.sleeve).distinct()).all()
             connection.execute(delete(daily).where(daily.c.session == session))
             # A sleeve that has gone empty still has what it realised.
-            for sleeve in sorted({h.sleeve for h in held} | money.keys() | set(known)):
+            for sleeve in sorted({h.sleeve for h in held} | money.keys() | set(sleeves)):
                 own = [h for h in held if h.sleeve == sleeve]
-                row = _day(connection, sleeve, own, money.get(sleeve, ZERO), prices_usd)
+                row = _day(connection, sleeve, own, money.get(sleeve, ZERO), known)
                 connection.execute(insert(daily).values(session=session, **row))
 
     def last_prices(self) -> dict[str, Decimal]:
@@ -214,18 +236,6 @@ def add_up(held: Iterable[Holding]) -> dict[str, Decimal]:
 def is_new(connection: Connection) -> bool:
     """Tell whether nothing was ever booked; the first entry opens the pool's cash."""
     return not connection.scalar(select(func.count()).select_from(cash))
-
-
-def last_prices(connection: Connection) -> dict[str, Decimal]:
-    """Return the price of each holding at the latest close of a day."""
-    latest = connection.scalar(select(func.max(daily.c.session)))
-    rows = connection.scalars(select(daily.c.positions).where(daily.c.session == latest))
-    return {
-        symbol: Decimal(line["price_usd"])
-        for text in rows
-        for symbol, line in json.loads(text).items()
-        if line["price_usd"] is not None
-    }
 
 
 def _unknown(connection: Connection, executions: Sequence[Fill]) -> list[Fill]:
@@ -248,19 +258,27 @@ def _wish(connection: Connection, fill: Fill, leg: Leg | None) -> Wish | None:
     return Wish(shares, leg.quantity - sum(booked, ZERO))
 
 
+def _beyond(connection: Connection, fill: Fill) -> Decimal:
+    """Return how many of the shares that were sold the ledger did not hold."""
+    held = sum((h.quantity for h in read_holdings(connection, fill.symbol)), ZERO)
+    return max(fill.quantity - held, ZERO) if fill.side is Side.SELL else ZERO
+
+
+def _brought_to_light(connection: Connection, fill: Fill, beyond: Decimal) -> Iterable[Transaction]:
+    """Give shares that a sale shows to have been there to who held the others: at no cost.
+
+    So they came by a split; had they come otherwise, the next comparison locks the symbol.
+    """
+    shares = {h.sleeve: h.quantity for h in read_holdings(connection, fill.symbol)}
+    for sleeve, part in attribute(beyond, shares, None, UNMANAGED).items():
+        note = "sold, and unknown to the ledger"
+        yield Transaction(fill.at, sleeve, Kind.ADOPTION, fill.symbol, part, note=note)
+
+
 def _attributed(connection: Connection, fill: Fill, wish: Wish | None) -> tuple[Transaction, ...]:
     """Turn one fill into the movements of every sleeve that has to do with its symbol."""
     held = {h.sleeve: h for h in read_holdings(connection, fill.symbol)}
-    before = sum((h.quantity for h in held.values()), ZERO)
     change = fill.quantity if fill.side is Side.BUY else -fill.quantity
-    if before + change < ZERO:
-        raise ReconciliationError(
-            f"A sale of {fill.quantity} {fill.symbol} exceeds the {before} in the ledger. "
-            "Nothing more was sent. Compare the broker's executions with `qpk explain`, "
-            "then reconcile.",
-            code=ReasonCode.QUANTITY_MISMATCH,
-            symbol=fill.symbol,
-        )
     shares = {sleeve: h.quantity for sleeve, h in held.items()}
     moves = attribute(change, shares, wish, UNMANAGED)
     gross = round_to_sum(
@@ -312,24 +330,9 @@ def cost_of(held: Holding, shares: Decimal) -> Decimal:
 
 
 def _worth(
-    held: Sequence[Holding],
-    sleeves: Mapping[str, Decimal],
-    prices_usd: Mapping[str, Decimal],
-) -> dict[str, Decimal]:
-    worth = dict.fromkeys(sleeves, ZERO)
-    for holding in held:
-        if holding.sleeve not in worth:
-            continue
-        price = prices_usd.get(holding.symbol)
-        if price is None:
-            raise InputError(
-                f"{holding.symbol} of {holding.sleeve} has no price, so nobody can say what that "
-                "sleeve has. No order was sent; look for the symbol at the broker.",
-                code=ReasonCode.PRICE_MISSING,
-                symbol=holding.symbol,
-            )
-        worth[holding.sleeve] += holding.quantity * price
-    return worth
+    held: Sequence[Holding], sleeve: str, cash_usd: Decimal, prices_usd: Mapping[str, Decimal]
+) -> Decimal:
+    return sum((value_of(h, prices_usd) for h in held if h.sleeve == sleeve), cash_usd)
 
 
 def _day(
@@ -339,7 +342,7 @@ def _day(
     cash_usd: Decimal,
     prices_usd: Mapping[str, Decimal],
 ) -> dict[str, object]:
-    value = sum((_value(h, prices_usd) for h in own), ZERO)
+    value = sum((value_of(h, prices_usd) for h in own), ZERO)
     moved = read_transactions(connection, sleeve)
     positions = {
         h.symbol: {
@@ -358,11 +361,6 @@ def _day(
         "flow_usd": cents(sum((entry.flow_usd for entry in moved), ZERO)),
         "positions": canonical(positions),
     }
-
-
-def _value(holding: Holding, prices_usd: Mapping[str, Decimal]) -> Decimal:
-    price = prices_usd.get(holding.symbol)
-    return holding.cost_usd if price is None else holding.quantity * price
 
 
 def _fact(fill: Fill, moves: Sequence[Transaction]) -> Fact:

@@ -15,6 +15,7 @@ from quant_platform_kit.ledger._entries import (
     read_holdings,
     read_transactions,
 )
+from quant_platform_kit.ledger._valuing import known_prices, value_of
 from quant_platform_kit.store import Store, daily, transactions
 
 
@@ -30,13 +31,14 @@ class SleeveResult:
 
 
 def results_now(store: Store, prices_usd: Mapping[str, Decimal]) -> dict[str, SleeveResult]:
-    """Return the result of every sleeve there ever was; without a price a holding is at cost."""
+    """Return the result of every sleeve there ever was.
+
+    A holding without a price counts at its last known price, or else at its cost.
+    """
     with store.begin() as connection:
-        worth = read_cash(connection)
+        worth, known = read_cash(connection), known_prices(connection, prices_usd)
         for h in read_holdings(connection):
-            price = prices_usd.get(h.symbol)
-            value = h.cost_usd if price is None else h.quantity * price
-            worth[h.sleeve] = worth.get(h.sleeve, ZERO) + value
+            worth[h.sleeve] = worth.get(h.sleeve, ZERO) + value_of(h, known)
         flows = {
             sleeve: sum((moved.flow_usd for moved in read_transactions(connection, sleeve)), ZERO)
             for sleeve in connection.scalars(select(transactions.c.sleeve).distinct()).all()

@@ -22,6 +22,7 @@ from quant_platform_kit.notify._block import Block
 from quant_platform_kit.notify._format import money, percent, price, shares
 from quant_platform_kit.notify._messages import Message, check_language
 from quant_platform_kit.notify._reasons import meaning
+from quant_platform_kit.notify._urgency import Urgency, urgency
 
 _ICONS = {
     Outcome.TRADED: "✅",
@@ -29,6 +30,9 @@ _ICONS = {
     Outcome.BLOCKED: "🟠",
     Outcome.FAILED: "🔴",
 }
+# A slot that traded may have left something to look at: no sign of success then.
+_LOOK = {Urgency.TODAY: "🟠", Urgency.NOW: "🔴"}
+_CALLS = {Urgency.TODAY: Message.LOOK_TODAY, Urgency.NOW: Message.ACT_NOW}
 # A snapshot's hash and a commit are recognised by their beginning.
 _SHORT = 12
 # A universe has a thousand symbols, a phone has one screen.
@@ -88,7 +92,13 @@ def _title(report: CycleReport, language: str) -> str:
     if report.code is not None:
         outcome = f"{outcome} {report.code.value}"
     parts = (report.platform.upper(), " + ".join(names), outcome)
-    return f"{_ICONS[report.outcome]} {' · '.join(part for part in parts if part)}"
+    return f"{_icon(report)} {' · '.join(part for part in parts if part)}"
+
+
+def _icon(report: CycleReport) -> str:
+    if report.outcome in (Outcome.BLOCKED, Outcome.FAILED):
+        return _ICONS[report.outcome]
+    return _LOOK.get(urgency(report)[0], _ICONS[report.outcome])
 
 
 class _Page:
@@ -126,7 +136,7 @@ class _Page:
 
     def _summary(self) -> list[str]:
         report = self._report
-        lines = []
+        lines = [self._call()]
         if report.code is not None:
             lines.append(meaning(report.code, self._language))
         elif report.orders:
@@ -143,6 +153,13 @@ class _Page:
         if report.outdated:
             lines.append(self._say(Message.OUTDATED))
         return lines
+
+    def _call(self) -> str:
+        """Say whether somebody has to act: more than this line nobody may read tonight."""
+        soon, codes = urgency(self._report)
+        if soon is Urgency.NONE:
+            return self._say(Message.NOTHING_FOR_YOU)
+        return " · ".join((self._say(_CALLS[soon]), *(code.value for code in codes)))
 
     def _so_far(self) -> str:
         """Say what became of the orders: the reason speaks of one call to the broker alone."""

@@ -65,6 +65,11 @@ class Message(Enum):
     VERSIONS = "Versions", "版本"
     WHY = "Why", "原因"
 
+    # Whether somebody has to act: the first line
+    ACT_NOW = "Act now", "请立即处理"
+    LOOK_TODAY = "Look at it today", "请于今日内查看"
+    NOTHING_FOR_YOU = "You need not do anything.", "您无需处理。"
+
     # What became of a slot that is not finished, and what to do about it
     ASK_AGAIN = (
         "Reconnect the broker and run the slot again: it looks up every order, sends none twice.",

@@ -21,6 +21,7 @@ from quant_platform_kit.contracts import Heartbeat
 from quant_platform_kit.notify._channels import NO_ANSWER, Courier, Parcel, channel_of
 from quant_platform_kit.store import Store, outbox
 
+_PATIENCE = 5  # deliveries that a refused message may hold up; then the others go first
 _log = logging.getLogger("quant_platform_kit.notify")
 
 
@@ -99,8 +100,9 @@ class Outbox:
     def deliver(self) -> DeliveryResult:
         """Hand every waiting message to its channel, oldest first; returns within the deadline.
 
-        A channel that fails keeps its messages for the next time; it never raises. A channel that
-        is still busy with the last delivery is waited for, not asked twice.
+        A channel that fails keeps its messages for the next time; it never raises. A message that
+        was refused again and again lets the others go first: news of today are worth more. A
+        channel that is still busy with the last delivery is waited for, not asked twice.
         """
         with self._delivering:  # two requests may end at the same time
             return self._deliver()
@@ -123,7 +125,7 @@ class Outbox:
             rows = connection.execute(
                 select(outbox)
                 .where(outbox.c.sent_at.is_(None), outbox.c.channel.in_(self._urls))
-                .order_by(outbox.c.id)
+                .order_by(outbox.c.attempts >= _PATIENCE, outbox.c.id)
             ).all()
         waiting: dict[str, list[Parcel]] = {}
         for row in rows:

@@ -24,6 +24,7 @@ from quant_platform_kit.orders._rows import Draft, JournalOrder
 _POLL_SECS = 1.0
 _CANCEL_SECS = 10.0  # until a cancel that was asked for is confirmed
 _CLOCK_SKEW = timedelta(minutes=5)  # the broker's clock is not ours
+_SESSION = timedelta(hours=12)  # an order that was sent longer ago is of an earlier session
 _LATE = timedelta(days=5)  # how long after an order's end an execution of it may still turn up
 _END_CODES = {
     OrderStatus.REJECTED: ReasonCode.ORDER_REJECTED,
@@ -110,7 +111,7 @@ def recover(desk: Desk) -> tuple[JournalOrder, ...]:
     Asks the broker, never sends anything. An order that was never handed over, or that the broker
     never saw, is void; one that still works is cancelled, since the next plan starts from what is
     held. A stop that rests is meant to: it is only asked whether it filled. Executions of orders
-    that had ended are booked as well.
+    that had ended are booked as well. Of an order that the broker shows no more, see `conclude`.
 
     Returns
     -------
@@ -118,7 +119,7 @@ def recover(desk: Desk) -> tuple[JournalOrder, ...]:
         Orders whose fate stays unknown; each blocks its symbol.
     """
     desk.journal.withdraw_pending()
-    _book_late_fills(desk)
+    book_late_fills(desk)
     for order in desk.journal.resting():
         learn(desk, order)
     cancel(desk, _still_working(desk))
@@ -133,10 +134,9 @@ def cancel(desk: Desk, orders: Sequence[JournalOrder]) -> tuple[JournalOrder, ..
     tuple of JournalOrder
         Those whose cancel is not confirmed: UNRESOLVED, each blocks its symbol.
     """
-    for order in orders:
-        _ask_to_cancel(desk, order)
+    asked = [order for order in orders if _ask_to_cancel(desk, order)]
     deadline = desk.clock.now().timestamp() + _CANCEL_SECS
-    while waiting := _not_ended(desk, orders):
+    while waiting := _not_ended(desk, asked):
         if desk.clock.now().timestamp() >= deadline:
             break
         desk.clock.sleep(_POLL_SECS)
@@ -147,7 +147,7 @@ def cancel(desk: Desk, orders: Sequence[JournalOrder]) -> tuple[JournalOrder, ..
             code=ReasonCode.NOT_FILLED,
             detail="Not filled before the deadline, and the cancel is not confirmed.",
         )
-    return _as_recorded(desk, waiting)
+    return tuple(order for order in _as_recorded(desk, orders) if not order.status.is_final)
 
 
 def submit(desk: Desk, order: JournalOrder, verdict: Verdict | None = None) -> None:
@@ -183,9 +183,34 @@ def submit(desk: Desk, order: JournalOrder, verdict: Verdict | None = None) -> N
         )
 
 
-def learn(desk: Desk, order: JournalOrder) -> None:
-    """Ask the broker about one order and record the answer; its fills are booked before its end."""
+def is_of_an_earlier_session(desk: Desk, order: JournalOrder) -> bool:
+    """Tell whether an order was sent so long ago that a broker may not show it any more."""
+    return order.sent_at is not None and desk.clock.now() - order.sent_at > _SESSION
+
+
+def learn(desk: Desk, order: JournalOrder) -> bool:
+    """Ask the broker about one order and record the answer; its fills are booked before its end.
+
+    Returns
+    -------
+    bool
+        False when it is of an earlier session and not shown any more, as by brokers that tell of
+        today alone: it is UNRESOLVED then, and what the account holds has to tell.
+
+    Raises
+    ------
+    BrokerAnswerError
+        When the broker took it in this session and does not know it.
+    """
     seen = desk.broker.find_order(order.client_id)
+    if seen is None and is_of_an_earlier_session(desk, order):
+        desk.journal.mark(
+            order.client_id,
+            OrderStatus.UNRESOLVED,
+            code=ReasonCode.ORDER_UNRESOLVED,
+            detail="It is of an earlier session, and the broker does not show it any more.",
+        )
+        return False
     if seen is None and order.broker_order_id is not None:
         raise BrokerAnswerError(
             f"The broker took the order {order.client_id} for {order.symbol} as "
@@ -200,7 +225,7 @@ def learn(desk: Desk, order: JournalOrder) -> None:
             code=ReasonCode.NEVER_SENT,
             detail="The broker has no order with this client id.",
         )
-        return
+        return True
     if seen.filled_quantity:
         executions = desk.broker.fills_since(order.created_at - _CLOCK_SKEW)
         _book(desk, [fill for fill in executions if fill.client_id == order.client_id])
@@ -216,17 +241,22 @@ def learn(desk: Desk, order: JournalOrder) -> None:
         detail=seen.detail,
         trigger_usd=seen.trigger_price_usd if trails else None,
     )
+    return True
 
 
-def _ask_to_cancel(desk: Desk, order: JournalOrder) -> None:
+def _ask_to_cancel(desk: Desk, order: JournalOrder) -> bool:
+    """Ask, where there is somebody to ask; False for an order that the broker shows no more."""
     if order.status is OrderStatus.PENDING:
         desk.journal.mark(order.client_id, OrderStatus.CANCELLED, code=ReasonCode.NEVER_SENT)
-        return
-    if order.broker_order_id is None:  # its answer was lost: the broker knows its own id
-        learn(desk, order)
+        return True
+    # One whose answer was lost the broker knows under its own id, and an old one perhaps not.
+    if order.broker_order_id is None or is_of_an_earlier_session(desk, order):
+        if not learn(desk, order):
+            return False
         order = desk.journal.get(order.client_id)
     if order.broker_order_id is not None and not order.status.is_final:
         desk.broker.cancel(order.broker_order_id)
+    return True
 
 
 def _still_working(desk: Desk) -> tuple[JournalOrder, ...]:
@@ -246,29 +276,34 @@ def _as_recorded(desk: Desk, orders: Sequence[JournalOrder]) -> tuple[JournalOrd
     return tuple(desk.journal.get(order.client_id) for order in orders)
 
 
-def _book_late_fills(desk: Desk) -> None:
-    """Book what was executed of orders that had ended for the journal."""
+def book_late_fills(desk: Desk) -> bool:
+    """Book what was executed of orders whose end nobody waits for; tell whether any was new."""
     executions = desk.broker.fills_since(desk.clock.now() - _LATE)
     named = {fill.client_id for fill in executions if fill.client_id is not None}
     ours = {order.client_id for order in desk.journal.of(named)}
-    _book(desk, [fill for fill in executions if fill.client_id in ours])
+    return _book(desk, [fill for fill in executions if fill.client_id in ours])
 
 
-def _book(desk: Desk, executions: Sequence[Fill]) -> None:
-    """Book what is new of `executions`, all of our orders; none is lost, nor where too many."""
-    desk.book_fills(executions)
+def _book(desk: Desk, executions: Sequence[Fill]) -> bool:
+    """Book what is new of `executions`, all of our orders; none is lost, nor where too many.
+
+    Too many are told when they are new: later runs, and whoever wants to sell, go on.
+    """
     named = {fill.client_id for fill in executions if fill.client_id is not None}
+    before = desk.journal.booked_quantities(named)
+    desk.book_fills(executions)
     booked = desk.journal.booked_quantities(named)
     for order in desk.journal.of(named):
         shares = booked[order.client_id]
-        if shares > order.quantity:
+        if shares > order.quantity and shares != before.get(order.client_id):
             raise BrokerAnswerError(
                 f"The broker reports {shares:f} {order.symbol} executed for the order "
                 f"{order.client_id}, which was for {order.quantity:f}. All of it is booked and "
                 "nothing more was sent. Compare the order's executions with the broker's "
-                "statement.",
+                "statement, then run again.",
                 symbol=order.symbol,
             )
+    return booked != before
 
 
 def _stops(desk: Desk) -> dict[str, tuple[JournalOrder, ...]]:

@@ -34,7 +34,7 @@ from quant_platform_kit.orders._rows import (
     row_of,
 )
 from quant_platform_kit.orders._states import after, open_to
-from quant_platform_kit.store import Store, attest, attest_once, fills, orders
+from quant_platform_kit.store import Store, attest, attest_once, fills, orders, transactions
 
 # Built once: an order's row is written between a check and a broker call, and should not dawdle.
 _INSERT = insert(orders)
@@ -50,6 +50,7 @@ _RESTS = and_(
     orders.c.status == OrderStatus.SUBMITTED.value,
     orders.c.time_in_force == TimeInForce.GTC.value,
 )
+_PROTECTS = tuple(purpose.value for purpose in Purpose if purpose.protects)
 _SENT = orders.c.sent_at.is_not(None)
 
 
@@ -244,8 +245,7 @@ class Journal:
 
     def protecting(self, symbol: str) -> tuple[JournalOrder, ...]:
         """Return the stops of a symbol that were ever sent, oldest first."""
-        purposes = [purpose.value for purpose in Purpose if purpose.protects]
-        return self._select((orders.c.symbol == symbol) & orders.c.purpose.in_(purposes) & _SENT)
+        return self._select((orders.c.symbol == symbol) & orders.c.purpose.in_(_PROTECTS) & _SENT)
 
     def purchases(self, symbol: str) -> tuple[Purchase, ...]:
         """Return the orders that bought shares of a symbol, oldest first."""
@@ -278,6 +278,16 @@ class Journal:
         """Return a run's orders with what their fills add up to, for the report."""
         booked = self._booked(orders.c.run_key == run_key)
         return tuple(line_of(order, booked.get(order.client_id)) for order in self.of_run(run_key))
+
+    def sold_by_stops(self, run_key: str) -> dict[str, Decimal]:
+        """Return the shares that protective stops sold, as a run booked them, by symbol."""
+        by_run = select(transactions.c.fill_id).where(transactions.c.run_key == run_key)
+        booked = self._booked(orders.c.purpose.in_(_PROTECTS) & fills.c.fill_id.in_(by_run))
+        sold: dict[str, Decimal] = {}
+        for stop in self.of(booked.keys()):
+            quantity = booked[stop.client_id].quantity
+            sold[stop.symbol] = sold.get(stop.symbol, Decimal(0)) + quantity
+        return sold
 
     def booked_quantity(self, client_id: str) -> Decimal:
         """Return the shares that the ledger has booked for one order."""

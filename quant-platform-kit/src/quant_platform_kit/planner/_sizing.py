@@ -86,8 +86,8 @@ _WITHIN_BAND = Wish(_ZERO, None, ReasonCode.WITHIN_BAND)
 def size(line: Line, held: Decimal, terms: Terms) -> Wish:
     """Return what the symbol asks for when it holds `held` shares.
 
-    An unwanted holding is sold whole, a fraction of a lot included, and no band keeps it. Every
-    other order is a whole number of lots. Whether a lot is held for the rest of the target is
+    Every order is a whole number of lots. An unwanted holding is sold but for a fraction of a lot,
+    and no band keeps it. Whether a lot is held for the rest of the target is
     decided later, for all symbols together; a lot that is held already stays where that is
     closer to the target, or not further by more than its fee; see `spare_lot`.
     """
@@ -153,11 +153,15 @@ def _exit(line: Line, held: Decimal, terms: Terms) -> Wish:
         return _AT_TARGET
     if terms.buy_only:
         return _BUY_ONLY
-    if held * line.price_usd < terms.least_exit_usd:
+    # A broker of whole lots refuses the order with a fraction in it, and nothing would be sold.
+    sold = held // terms.lot_shares * terms.lot_shares
+    if not sold:
+        return _BELOW_LOT
+    if sold * line.price_usd < terms.least_exit_usd:
         return _BELOW_MINIMUM
     if line.working_shares > _ZERO:
         return _ORDER_WORKING
-    return Wish(-held, None, _AT_TARGET.code)
+    return Wish(-sold, None, _AT_TARGET.code if sold == held else _BELOW_LOT.code)
 
 
 def _reduction(line: Line, held: Decimal, lots: Decimal, rest: Decimal, terms: Terms) -> Wish:

@@ -2,7 +2,8 @@
 
 ::
 
-    1 gate        may this be done in the gate's mode; is a strategy behind it paused
+    1 gate        may this be done in the gate's mode; is a strategy behind it paused; is the
+                  exchange still open, or the order would wait for the next session
     2 freshness   is the price recent
     3 scope       is the symbol managed, and free of orders whose fate is unknown
     4 position    shares and value of the symbol, number of symbols
@@ -55,6 +56,8 @@ class Check:
     now : datetime
     managed : frozenset of str
         Symbols this run may trade.
+    closes_at : datetime
+        When the session ends.
     rules : TradingRules
         Lots and the smallest order of the broker.
     unresolved : mapping of str to str
@@ -71,6 +74,7 @@ class Check:
     gate: GateState
     now: datetime
     managed: frozenset[str]
+    closes_at: datetime
     rules: TradingRules = field(default_factory=TradingRules)
     unresolved: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     paused: Mapping[str, Pause] = field(default_factory=lambda: MappingProxyType({}))
@@ -153,6 +157,14 @@ def _pause(leg: Leg, against: Check, _book: Book) -> Iterator[_Found]:
             yield _Objection("pause", _ZERO, ReasonCode.STRATEGY_PAUSED, detail)
             return
     yield CheckLine("pause")
+
+
+def _session(_leg: Leg, against: Check, _book: Book) -> Iterator[_Found]:
+    if against.now < against.closes_at:
+        yield CheckLine("session")
+    else:
+        detail = f"the session ended at {against.closes_at:%H:%M} UTC; it is {against.now:%H:%M}"
+        yield _Objection("session", _ZERO, ReasonCode.OUTSIDE_WINDOW, detail)
 
 
 # ── 2 ──────────────────────────────────────────────────────────────────────────────────
@@ -295,10 +307,11 @@ def _greeks(_leg: Leg, _against: Check, _book: Book) -> Iterator[_Found]:
     return iter(())
 
 
-_REDUCING: tuple[_Step, ...] = (_gate, _pause, _freshness, _scope, _held)
+_REDUCING: tuple[_Step, ...] = (_gate, _pause, _session, _freshness, _scope, _held)
 _OPENING: tuple[_Step, ...] = (
     _gate,
     _pause,
+    _session,
     _freshness,
     _scope,
     _position,

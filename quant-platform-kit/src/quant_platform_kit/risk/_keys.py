@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _NO_LIMIT = "none"
+_ALL_PCT = Decimal(100)
 
 
 class Unreadable(ValueError):
@@ -127,18 +128,17 @@ def signed(text: object) -> Decimal:
 
 def count(text: object) -> int:
     """Read a whole number of at least 0."""
-    value = _decimal(text, "a whole number of at least 0, or none")
-    if value < 0 or value != int(value):
-        raise Unwanted("a whole number of at least 0, or none")
-    return int(value)
+    return _whole(text, 0, "a whole number of at least 0, or none")
+
+
+def runs(text: object) -> int:
+    """Read a whole number of runs."""
+    return _whole(text, 1, "a whole number of at least 1, or none")
 
 
 def minutes(text: object) -> int:
     """Read a whole number of minutes."""
-    value = _decimal(text, "a whole number of minutes above 0")
-    if value <= 0 or value != int(value):
-        raise Unwanted("a whole number of minutes above 0")
-    return int(value)
+    return _whole(text, 1, "a whole number of minutes above 0")
 
 
 def flag(text: object) -> bool:
@@ -150,11 +150,15 @@ def flag(text: object) -> bool:
 
 def loss(text: object) -> LossLimit:
     """Read an amount in USD or a percentage."""
+    wanted = "an amount in USD such as 2000, a share such as 2% of at most 100%, or none"
     written = text if isinstance(text, str) else ""
     try:
-        return LossLimit(number(written.removesuffix("%").rstrip()), written.endswith("%"))
+        found = LossLimit(number(written.removesuffix("%").rstrip()), written.endswith("%"))
     except Unwanted:
-        raise Unwanted("an amount in USD such as 2000, a share such as 2%, or none") from None
+        raise Unwanted(wanted) from None
+    if found.is_pct and found.amount > _ALL_PCT:
+        raise Unwanted(wanted)
+    return found
 
 
 def sectors(data: object) -> Mapping[str, str]:
@@ -168,6 +172,13 @@ def sectors(data: object) -> Mapping[str, str]:
             if not isinstance(symbol, str) or sector_of.setdefault(symbol, sector) != sector:
                 raise Unwanted(f"{wanted}, each symbol in one of them; {symbol!r} is not")
     return MappingProxyType(sector_of)
+
+
+def _whole(text: object, least: int, wanted: str) -> int:
+    value = _decimal(text, wanted)
+    if value < least or value != int(value):
+        raise Unwanted(wanted)
+    return int(value)
 
 
 def _decimal(text: object, wanted: str) -> Decimal:

@@ -135,7 +135,7 @@ class KillSwitch:
     auto_trigger_on_failed_runs: int | None = field(
         default=None,
         metadata=key(
-            "Runs in a row that may end FAILED; then trading halts.", keys.or_none(keys.count)
+            "Runs in a row that may end FAILED; then trading halts.", keys.or_none(keys.runs)
         ),
     )
 

@@ -33,6 +33,12 @@ def load_limits(path: Path | None, strategies: Iterable[str] | None = None) -> L
     if path is None:
         return Limits()
     limits = _read(path)
+    if limits.kill_switch.auto_trigger_on_daily_loss and limits.loss.daily_loss_limit is None:
+        raise _refused(
+            path,
+            f"{_ROOT}.kill_switch.auto_trigger_on_daily_loss = true, and there is no loss to "
+            f"trigger it: set {_ROOT}.loss.daily_loss_limit, too.",
+        )
     known = dict.fromkeys((*(strategies or ()), EVERY_STRATEGY))
     for name in limits.loss.strategies:
         if strategies is not None and name not in known:
@@ -54,6 +60,8 @@ def _read(path: Path) -> Limits:
         line = "" if mark is None else f" in line {mark.line + 1}"
         problem = getattr(error, "problem", None) or "not readable as text"
         raise _refused(path, f"is no YAML{line}: {problem}.") from error
+    except RecursionError as error:
+        raise _refused(path, "is nested too deeply to be read.") from error
     if not isinstance(data, dict) or set(data) != {_ROOT}:
         raise _refused(path, f"expected one key at the top, `{_ROOT}`, with everything under it.")
     try:
@@ -64,8 +72,9 @@ def _read(path: Path) -> Limits:
 
 def _refused(path: Path, problem: str) -> SettingsError:
     return SettingsError(
-        f"QPK_RISK_LIMITS_PATH, {path.name}: {problem} No limit was applied and the service did "
-        "not start; the keys are listed in docs/reference/risk-limits.md."
+        f"QPK_RISK_LIMITS_PATH, {path.name}: {problem}{'' if problem[-1] in '.?' else '.'} "
+        "No limit was applied and the service did not start; the keys are listed in "
+        "docs/reference/risk-limits.md."
     )
 
 

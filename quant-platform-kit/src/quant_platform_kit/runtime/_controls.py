@@ -11,7 +11,7 @@ from quant_platform_kit.risk import Limits, load_limits
 from quant_platform_kit.runtime._brokers import account_clock
 from quant_platform_kit.runtime._stores import account_alias, open_store
 from quant_platform_kit.settings import Settings
-from quant_platform_kit.store import Evidence, Store
+from quant_platform_kit.store import Evidence, RunBook, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,10 @@ class Controls:
             When it cannot be used.
         """
         return load_limits(self.settings.risk_limits_path)
+
+    def has_run(self) -> bool:
+        """Tell whether the store knows a run: without one it may not be the service's."""
+        return bool(RunBook(self.store).latest(1))
 
     def verify_evidence(self, head: str = "") -> tuple[str, ChainBreak | None]:
         """Return the hash of the last entry of the evidence, and where the chain breaks.

@@ -10,6 +10,7 @@ from quant_platform_kit.contracts import (
     ChainBreak,
     CycleReport,
     CycleRequest,
+    Environment,
     EvidenceEntry,
     ExecutionMode,
     Heartbeat,
@@ -85,6 +86,13 @@ class Runtime:
     def _lease_of(self, scratch: Store) -> AccountLease:
         return AccountLease(scratch, self.parts.account, self.parts.clock.now)
 
+    def environment(self) -> Environment:
+        """Return what the broker's connection says it is; between runs none is left open."""
+        found = self.parts.broker.environment
+        if not self.parts.lease.is_held:  # a run gives back its own
+            self.parts.broker.release()
+        return found
+
     def reconcile(self, accepted: AbstractSet[str], *, who: str, why: str) -> Reconciliation:
         """Compare broker and ledger outside a run; in `accepted` symbols the ledger gives way.
 
@@ -116,7 +124,10 @@ class Runtime:
             As `operate`.
         """
         self._require_trading()
-        return prospect(self.parts, command)
+        try:
+            return prospect(self.parts, command)
+        finally:  # who reads it takes his time, and a slot may come
+            self.parts.broker.release()
 
     def operate(self, command: OperatorCommand) -> CycleReport:
         """Carry out an operator's command: cancel, close or flatten.

@@ -11,7 +11,7 @@ from typing import Final
 from quant_platform_kit.contracts import ExecutionMode
 from quant_platform_kit.errors import SettingsError
 from quant_platform_kit.settings import Settings
-from quant_platform_kit.store import Store, StoredNotes, passing_disk
+from quant_platform_kit.store import RunBook, Store, StoredNotes, passing_disk
 
 _TRADED: Final = (ExecutionMode.LIVE, ExecutionMode.PAPER)
 
@@ -28,7 +28,13 @@ def account_alias(settings: Settings) -> str:
 
 
 def open_store(settings: Settings, alias: str) -> Store:
-    """Open the store of the mode; a dry run only reads the one that trades, where there is one."""
+    """Open the store of the mode; a dry run only reads the one that trades, where there is one.
+
+    Raises
+    ------
+    SettingsError
+        When it would be lost with the machine, or is another account's.
+    """
     if settings.execution_mode is ExecutionMode.DRY_RUN:
         scratch = _store_path(settings, ExecutionMode.DRY_RUN)
         return _traded_store(settings, alias) or Store.open(scratch)
@@ -37,7 +43,7 @@ def open_store(settings: Settings, alias: str) -> Store:
     path = _store_path(settings, settings.execution_mode)
     if settings.execution_mode is ExecutionMode.LIVE:
         _require_lasting(path)
-    return Store.open(path)
+    return _of_account(Store.open(path), alias)
 
 
 def _traded_store(settings: Settings, alias: str) -> Store | None:
@@ -46,8 +52,21 @@ def _traded_store(settings: Settings, alias: str) -> Store | None:
         return None if name is None else Store.connect(settings.store_url, name, read_only=True)
     for mode in _TRADED:
         if (path := _store_path(settings, mode)).exists():
-            return Store.open(path, read_only=True)
+            return _of_account(Store.open(path, read_only=True), alias)
     return None
+
+
+def _of_account(store: Store, alias: str) -> Store:
+    """Return `store`, unless another account's book is in it: two in one would trade each other."""
+    other = RunBook(store).other_account(alias)
+    if other is None:
+        return store
+    store.close()
+    raise SettingsError(
+        f"QPK_STATE_DIR holds the book of another account ({other}; this one is {alias}), and "
+        "nothing was read or traded. Give every account a folder of its own, or correct "
+        "QPK_ACCOUNT_ID."
+    )
 
 
 def _traded_schema(settings: Settings, alias: str) -> str | None:

@@ -7,6 +7,7 @@ are built at the first request that needs them, so that a cold service answers a
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from quant_platform_kit.contracts import CycleReport, CycleRequest
     from quant_platform_kit.runtime import Runtime
 
+_log = logging.getLogger(__name__)
 _EXTENSION = "quant_platform_kit"
 _MAY_BE_STALE = frozenset(
     {"feature_snapshot_path", "feature_snapshot_manifest_path", "reconciliation_output_path"}
@@ -142,10 +144,8 @@ def health() -> Response:
 @_routes.get("/ready")
 def ready() -> Response:
     """Tell whether a slot could run: strategy, store and broker can be built."""
-    runtime = _lazy().get()
-    return _answer(
-        {"status": "ready", "environment": runtime.parts.broker.environment}, HTTPStatus.OK
-    )
+    environment = _lazy().get().environment()
+    return _answer({"status": "ready", "environment": environment}, HTTPStatus.OK)
 
 
 @_routes.get("/status")
@@ -202,6 +202,9 @@ def _refusal(error: PlatformError) -> Response:
         status = HTTPStatus.INTERNAL_SERVER_ERROR
     else:
         status = HTTPStatus.SERVICE_UNAVAILABLE
+    # A scheduler shows its callers a number; without a report this line is all there is to read.
+    level = logging.WARNING if status < HTTPStatus.INTERNAL_SERVER_ERROR else logging.ERROR
+    _log.log(level, "refused with %d %s: %s", status, error.code, error.message)
     return _answer({"error": {"code": error.code, "message": error.message}}, status)
 
 

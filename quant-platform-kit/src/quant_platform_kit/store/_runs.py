@@ -48,6 +48,13 @@ class RunBook:
             found = select(runs.c.run_key).where(runs.c.run_key == run_key)
             return connection.scalar(found) is not None
 
+    def other_account(self, account: str) -> str | None:
+        """Return the alias of another account that has runs here; None when there is none."""
+        foreign = ~runs.c.run_key.startswith(f"{account}:", autoescape=True)
+        with self._store.begin() as connection:
+            found = connection.scalar(select(runs.c.run_key).where(foreign).limit(1))
+        return None if found is None else found.partition(":")[0]
+
     def open(self, run_key: str, at: datetime) -> int:
         """Record the start of an attempt and return its number, from 1."""
         with self._store.begin() as connection:

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Self
 
 from sqlalchemy import Connection, Engine, Table, insert, select
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NotSupportedError,
+    ProgrammingError,
+)
 
 from quant_platform_kit.errors import ReasonCode, RefuseRun, StopAndTell, TransientError
 from quant_platform_kit.store import _postgresql, _schema, _sqlite
@@ -22,6 +28,7 @@ from quant_platform_kit.store._tables import (
     holdings,
     locks,
     metadata,
+    movements,
     orders,
     pauses,
     peaks,
@@ -37,6 +44,7 @@ _SEED: tuple[Table, ...] = (
     fills,
     holdings,
     cash,
+    movements,
     transactions,
     daily,
     locks,
@@ -47,8 +55,8 @@ _SEED: tuple[Table, ...] = (
     protections,
 )
 
-_FAULTS = (OperationalError, InternalError, InterfaceError)
-"""What a database raises when it cannot serve; anything else is a defect of ours."""
+_DEFECTS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
+"""What a database raises at a statement that is wrong; anything else is a fault of its own."""
 
 
 class Store:
@@ -184,7 +192,9 @@ class Store:
             else:
                 with bound.begin():
                     yield bound
-        except _FAULTS as error:
+        except _DEFECTS:
+            raise
+        except DBAPIError as error:
             raise self._failed(self._cause(error)) from None
 
     @contextmanager
