@@ -12,16 +12,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -30,32 +27,25 @@ from quant_platform_kit.errors import ReleaseRefused
 from quant_platform_kit.release import (
     Ending,
     Kind,
-    Patience,
     PlatformPlace,
     Record,
     Records,
     State,
-    adopt,
-    plan_deployment,
-    plan_rollback,
-    plan_switch,
     read_service,
-    verify_live,
 )
 from quant_platform_kit.release._standing import Standing, standing, state_of, way_back
 from quant_platform_kit.release._variables import of_profile
 from quant_platform_kit.testing.gcloud import Cloud, Strike
 from tests.desk import PROFILE, Desk, git, make_wheelhouse, world
 from tests.release.conftest import deploy_a_desk
+from tests.release.operators import SERVICE, Broken, Outcome, Words, begin, require
 
-SERVICE: Final = "rebalancer-ibkr"
 PROFILES: Final = (PROFILE, "global_etf_rotation", "nasdaq_sp500_smart_dca")
 BY_HAND: Final = (
     {"QPK_LANGUAGES": "zh"},
     {"EXECUTION_MODE": "paper"},
     {"STRATEGY_PROFILE": "nasdaq_sp500_smart_dca"},
 )
-NOW: Final = datetime(2026, 11, 20, 20, 30, tzinfo=UTC)
 SHORT, LONG = 6, 20
 
 _HASTY, _PATIENT = 2, 6  # how often a service is looked at
@@ -66,27 +56,6 @@ _CHOICES: Final = (*("switch", "rollback") * 3, *("deploy",) * 2, "verify", "ado
 _BY_HAND, _ADOPTED, _NEW_CODE, _FAULT, _STRIKE = 0.15, 0.5, 0.8, 0.25, 0.6
 _REFUSED: Final = ("Nothing was changed", "Nothing was done", "Nothing was deployed")
 _HAS_DONE_IT: Final = "a rollback that was cut off, has done it"
-
-Words = tuple[str, str]
-
-
-class Broken(Exception):
-    """Something that always has to hold did not."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a command: `said` is what it refused with, empty when it did its work."""
-
-    died: bool = False
-    said: str = ""
-
-    @property
-    def is_done(self) -> bool:
-        return not (self.died or self.said)
-
-    def __str__(self) -> str:
-        return "died" if self.died else f"refused: {self.said}" if self.said else "done"
 
 
 @dataclass(frozen=True)
@@ -131,79 +100,6 @@ class Count:
         self.broken += other.broken
 
 
-# ── What operators do, each in a process of its own ────────────────────────────────────
-
-
-def _switch(desk: Desk, patience: Patience, profile: str) -> None:
-    found = plan_switch(desk.layout, SERVICE, profile)
-    if found.is_needed:
-        found.change.make(why="", now=NOW, patience=patience)
-
-
-def _deploy(desk: Desk, patience: Patience, _: str) -> None:
-    place = desk.layout.platform("ibkr")
-    plan_deployment(desk.layout, place).make(why="", now=NOW, patience=patience)
-
-
-def _rollback(desk: Desk, patience: Patience, _: str) -> None:
-    place = desk.layout.platform("ibkr")
-    plan_rollback(desk.layout, place, SERVICE).make(why="", now=NOW, patience=patience)
-
-
-def _verify(desk: Desk, _: Patience, __: str) -> None:
-    verify_live(desk.layout, SERVICE, heartbeat="")
-
-
-def _adopt(desk: Desk, _: Patience, __: str) -> None:
-    adopt(desk.layout, SERVICE, why="by hand", now=NOW)
-
-
-COMMANDS: Final[dict[str, Callable[[Desk, Patience, str], None]]] = {
-    "switch": _switch,
-    "deploy": _deploy,
-    "rollback": _rollback,
-    "verify": _verify,
-    "adopt": _adopt,
-}
-
-_CONTEXT: Final = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tests.release.cutovers"])
-
-
-def begin(desk: Desk, words: Words, looks: int = _HASTY) -> Callable[[], Outcome]:
-    """Begin a command, and return what waits for its end."""
-    ours, theirs = _CONTEXT.Pipe(duplex=False)
-    told = (dict(os.environ), desk, words, looks, theirs)
-    process = _CONTEXT.Process(target=_perform, args=told)
-    process.start()
-    theirs.close()
-
-    def end() -> Outcome:
-        try:
-            outcome = Outcome(said=ours.recv())
-        except EOFError:
-            outcome = Outcome(died=True)
-        process.join()
-        require(outcome.died == (process.exitcode != 0), f"{words}: a defect ended it")
-        require(process.exitcode in (0, -9), f"{words}: a defect ended it")
-        return outcome
-
-    return end
-
-
-def _perform(
-    environment: dict[str, str], desk: Desk, words: Words, looks: int, told: Connection
-) -> None:
-    os.environ.clear()
-    os.environ.update(environment)
-    said = ""
-    try:
-        COMMANDS[words[0]](desk, Patience(pause_secs=0, attempts=looks), words[1])
-    except ReleaseRefused as refusal:
-        said = refusal.message
-    told.send(said)
-
-
 # ── What is, and what has to hold ──────────────────────────────────────────────────────
 
 
@@ -220,12 +116,6 @@ def look(desk: Desk, cloud: Cloud) -> Look:
         raw=raw,
         known=standing(raw, place, found),
     )
-
-
-def require(holds: object, rule: str) -> None:
-    """Refuse what has to hold and does not."""
-    if not holds:
-        raise Broken(rule)
 
 
 def check_records(was: Look, now: Look) -> None:

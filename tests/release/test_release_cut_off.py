@@ -28,9 +28,9 @@ from quant_platform_kit.release._standing import way_back
 from quant_platform_kit.testing.gcloud import Cloud, Strike
 from tests.desk import PROFILE, Desk, git
 from tests.release.conftest import NOW, PATIENCE
-from tests.release.cutovers import SHORT, Outcome, begin, try_schedule
+from tests.release.cutovers import SHORT, try_schedule
+from tests.release.operators import SERVICE, Outcome, begin
 
-SERVICE = "rebalancer-ibkr"
 OTHER, THIRD = "global_etf_rotation", "nasdaq_sp500_smart_dca"
 
 Running = tuple[Desk, Cloud]
