@@ -137,9 +137,9 @@ class Schedule:
         self.trace: list[str] = []
         self.count = Count(schedules=1)
         self.now = look(desk, cloud)
-        self.served: dict[int, Served] = {}
-        """What served before each record."""
-        self.agreed = self.now.serves
+        self.served: dict[int, Served | None] = {}
+        """What served before each record; None where somebody else came between."""
+        self.agreed: Served | None = self.now.serves
         self.is_foreign = False
         """Whether somebody else has changed the service since records and cloud agreed."""
 
@@ -238,6 +238,8 @@ class Schedule:
         made = now.generation - was.generation - crossed
         require(made <= len(new) <= 1, f"{made} changes, and {len(new)} records of them")
         require(not made or words[0] in ("switch", "deploy", "rollback"), "it changed the service")
+        if made and crossed:
+            self.agreed = None  # what served between the two, nobody saw
         for record in now.raw[len(was.raw) :]:
             self.served[record.number] = self.agreed if record.kind is Kind.ADOPT else was.serves
         if not crossed and (outcome.said.startswith(_REFUSED) or was.known.differences):
@@ -264,15 +266,15 @@ class Schedule:
             return
         record = self.now.known.records[-1]
         require(record.kind is Kind.ROLLBACK and record.ending is Ending.LANDED, "not recorded")
-        before = self.served.get(record.takes_back or 0)
-        require(before is not None, f"record {record.takes_back} was never made")
+        require(record.takes_back in self.served, f"record {record.takes_back} was never made")
+        before = self.served[record.takes_back or 0]
         if before is not None:
             require(self.parts(self.now.serves) == self.parts(before), "it serves another one")
         if was.is_ready:
             require(self.others(self.now.serves) == self.others(was.serves), "it changed others")
 
-    def wanted(self, words: Words) -> tuple[object, ...]:
-        """Return what has to serve in the end, whatever happens on the way."""
+    def wanted(self, words: Words) -> tuple[object, ...] | None:
+        """Return what has to serve in the end, whatever happens on the way; None if not known."""
         profile, commit, image = self.parts(self.now.serves)
         if words[0] == "switch":
             gone = ("STRATEGY_PROFILE", "IBKR_STRATEGY_CONFIG_PATH")
@@ -283,7 +285,8 @@ class Schedule:
             return profile, self.desk.head("ibkr")
         back = way_back(self.now.known.records) if words[0] == "rollback" else None
         if back is not None and back[1].image:
-            return self.parts(self.served[back[0].number])
+            before = self.served[back[0].number]
+            return None if before is None else self.parts(before)
         return profile, commit, image
 
     def parts(self, served: Served) -> tuple[Mapping[str, str], str, Path]:

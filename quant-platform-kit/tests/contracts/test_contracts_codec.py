@@ -40,6 +40,7 @@ from quant_platform_kit.contracts import (
     decode,
     digest,
     encode,
+    revive,
 )
 from quant_platform_kit.errors import ContractError, ReasonCode
 
@@ -244,3 +245,15 @@ class _Score:
 def test_what_has_no_exact_text_is_refused(value: object) -> None:
     with pytest.raises(ContractError, match="has no canonical JSON form"):
         canonical(value)
+
+
+@given(reports)
+def test_what_a_later_version_stored_can_be_read_after_it_was_taken_back(
+    report: CycleReport,
+) -> None:
+    stored, more = encode(report), {"of_a_later_version": {"more": [1]}}
+    stored["orders"] = [order | more for order in stored["orders"]]
+    stored |= more
+    assert revive(CycleReport, stored) == report
+    with pytest.raises(ContractError, match="of_a_later_version: there is no such field"):
+        decode(CycleReport, stored)

@@ -87,7 +87,6 @@ def test_every_outcome_has_its_constructor() -> None:
         (Outcome.NO_ACTION, ReasonCode.HOLD, True),
         (Outcome.NO_ACTION, ReasonCode.NOTHING_TO_DO, True),
         (Outcome.NO_ACTION, ReasonCode.MARKET_CLOSED, False),
-        (Outcome.NO_ACTION, ReasonCode.SLEEVE_FROZEN, False),
         (Outcome.BLOCKED, ReasonCode.PRICE_MISSING, False),
         (Outcome.FAILED, ReasonCode.QUANTITY_MISMATCH, False),
     ],

@@ -61,7 +61,8 @@ class Broker(Protocol):
     def find_order(self, client_id: str) -> BrokerOrder | None:
         """Return the order with this client id, in any state.
 
-        None proves that the broker never saw it; a broker that cannot prove it raises.
+        None proves that the broker never saw it, where it was sent in this session; a broker that
+        cannot prove it raises. An older one may merely be shown no more.
         """
 
     def fills_since(self, instant: datetime) -> tuple[Fill, ...]:

@@ -41,7 +41,7 @@ from quant_platform_kit.contracts import (
     TargetMode,
     Verdict,
     VerdictKind,
-    decode,
+    revive,
 )
 from quant_platform_kit.notify import Message, meaning, money, percent, price, shares
 
@@ -203,7 +203,7 @@ def show(explanation: Explanation) -> None:
 
 def _tree(explanation: Explanation) -> Tree:
     order = explanation.order
-    fills = [decode(Fill, content["fill"]) for content in explanation.contents(EvidenceKind.FILL)]
+    fills = [revive(Fill, content["fill"]) for content in explanation.contents(EvidenceKind.FILL)]
     tree = Tree(_headline(order, fills))
     for content, fill in zip(explanation.contents(EvidenceKind.FILL), fills, strict=True):
         tree.add(_fill(fill, content["parts"]))
@@ -320,7 +320,7 @@ def _checks(explanation: Explanation) -> list[str]:
     given = given or [c["verdict"] for c in explanation.contents(EvidenceKind.VERDICT)]
     if not given:
         return []
-    verdict = decode(Verdict, given[-1])
+    verdict = revive(Verdict, given[-1])
     lines = [verdict.kind.value]
     if verdict.kind is not VerdictKind.APPROVED and verdict.code is not None:
         lines = [f"{verdict.kind.value}, {verdict.code.value}: {verdict.detail}"]
@@ -346,7 +346,7 @@ def _add_reasons(leg: Tree, explanation: Explanation) -> None:
         leg.add("no decision is kept of its run")
     inputs = {e.key: json.loads(e.payload) for e in explanation.chain if _is_inputs(e)}
     for content in decisions:
-        answered = decode(SleeveDecision, content)
+        answered = revive(SleeveDecision, content)
         found = explanation.hash(EvidenceKind.DECISION, answered.profile)
         decision = leg.add(f"{_decision(answered, order.leg)}, evidence {found}")
         for sentence in _told(answered, inputs.get(answered.profile, {})):

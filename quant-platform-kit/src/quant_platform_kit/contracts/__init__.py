@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         decode,
         digest,
         encode,
+        revive,
     )
     from quant_platform_kit.contracts._cycle import (
         CycleReport,
@@ -201,6 +202,7 @@ __all__ = [
     "digest",
     "eligible",
     "encode",
+    "revive",
     "standing",
 ]
 
@@ -288,6 +290,7 @@ _HOMES = {
     "digest": "_codec",
     "eligible": "_capabilities",
     "encode": "_codec",
+    "revive": "_codec",
     "standing": "_rollout",
 }
 

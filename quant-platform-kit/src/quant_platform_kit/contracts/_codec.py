@@ -78,6 +78,14 @@ def decode(kind: type[T], data: object) -> T:
         raise ContractError(f"not a stored {kind.__name__}: {error}") from error
 
 
+def revive(kind: type[T], data: object) -> T:
+    """Read a contract back from the platform's own store, as `decode` does.
+
+    Fields that are not the contract's are left out: a later version wrote them, and was taken back.
+    """
+    return decode(kind, _without_strangers(kind, data))
+
+
 def _decode(kind: Any, data: Any) -> Any:  # noqa: ANN401 (walks arbitrary type hints)
     if kind is object:  # whatever it was, its plain form is what is kept
         return data
@@ -106,6 +114,23 @@ def _decode_field(owner: Any, name: str, entry: Any) -> Any:  # noqa: ANN401 (wa
         raise
     except (TypeError, ValueError, ArithmeticError) as error:
         raise ContractError(f"{owner.__name__}.{name}: {error}") from error
+
+
+def _without_strangers(kind: Any, data: Any) -> Any:  # noqa: ANN401 (walks arbitrary type hints)
+    origin = typing.get_origin(kind)
+    if origin is types.UnionType or origin is typing.Union:
+        return _without_strangers(_without_none(kind), data)
+    if isinstance(data, list) and origin is tuple:
+        return [_without_strangers(typing.get_args(kind)[0], entry) for entry in data]
+    if not isinstance(data, dict):
+        return data
+    if is_dataclass(kind):
+        known = _hints(cast("type", kind))
+        return {name: _without_strangers(known[name], data[name]) for name in data if name in known}
+    if origin is None:
+        return data
+    item = typing.get_args(kind)[1]
+    return {key: _without_strangers(item, entry) for key, entry in data.items()}
 
 
 def _decode_scalar(kind: Any, data: Any) -> Any:  # noqa: ANN401 (walks arbitrary type hints)

@@ -216,7 +216,6 @@ class CycleReport:
         return self.outcome in (Outcome.TRADED, Outcome.NO_ACTION) and self.code not in (
             ReasonCode.MARKET_CLOSED,
             ReasonCode.OUTSIDE_WINDOW,
-            ReasonCode.SLEEVE_FROZEN,  # nobody was asked: the scheduled run is still to come
         )
 
     @property

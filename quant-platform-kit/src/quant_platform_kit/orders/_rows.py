@@ -22,7 +22,7 @@ from quant_platform_kit.contracts import (
     Side,
     TimeInForce,
     canonical,
-    decode,
+    revive,
 )
 from quant_platform_kit.errors import ReasonCode
 
@@ -168,7 +168,7 @@ def order_of(
         broker_order_id=row["broker_order_id"],
         code=None if row["code"] is None else ReasonCode(row["code"]),
         detail=row["detail"],
-        leg=leg or decode(Leg, json.loads(row["leg"])),
+        leg=leg or revive(Leg, json.loads(row["leg"])),
         created_at=row["created_at"],
         purpose=Purpose(row["purpose"]),
         terms=terms or _terms(row),

@@ -15,9 +15,7 @@ from quant_platform_kit.notify import Block, BlockSnapshot, BlockStrategy
 from quant_platform_kit.release._gcloud import Service
 from quant_platform_kit.release._status import Finding, Weight
 
-_UNASKED: Final = frozenset(
-    {ReasonCode.MARKET_CLOSED, ReasonCode.OUTSIDE_WINDOW, ReasonCode.SLEEVE_FROZEN}
-)
+_UNASKED: Final = frozenset({ReasonCode.MARKET_CLOSED, ReasonCode.OUTSIDE_WINDOW})
 """A run that ended with one of these has asked no strategy, so it shows nothing of one."""
 
 _CONFIDENTIAL: Final = re.compile(r"SECRET|TOKEN|KEY|URL|ACCOUNT_ID")

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, insert, select, update
 
-from quant_platform_kit.contracts import CycleReport, Fact, SleeveDecision, canonical, decode
+from quant_platform_kit.contracts import CycleReport, Fact, SleeveDecision, canonical, revive
 from quant_platform_kit.store._evidence import attest_once
 from quant_platform_kit.store._store import Store
 from quant_platform_kit.store._tables import runs
@@ -40,7 +40,7 @@ class RunBook:
             text = connection.scalar(
                 select(runs.c.report).where(runs.c.run_key == run_key, runs.c.consumed)
             )
-        return None if text is None else decode(CycleReport, json.loads(text))
+        return None if text is None else revive(CycleReport, json.loads(text))
 
     def knows(self, run_key: str) -> bool:
         """Tell whether a run with this key was ever begun."""
@@ -93,7 +93,7 @@ class RunBook:
         """Return what an earlier attempt of this run decided."""
         with self._store.begin() as connection:
             text = connection.scalar(select(runs.c.frame).where(runs.c.run_key == run_key))
-        return None if text is None else decode(RunFrame, json.loads(text))
+        return None if text is None else revive(RunFrame, json.loads(text))
 
     def finish(self, connection: Connection, report: CycleReport) -> None:
         """Store the report in the caller's transaction."""
@@ -111,7 +111,7 @@ class RunBook:
         """Return the latest report of a run, whatever its outcome."""
         with self._store.begin() as connection:
             text = connection.scalar(select(runs.c.report).where(runs.c.run_key == run_key))
-        return None if text is None else decode(CycleReport, json.loads(text))
+        return None if text is None else revive(CycleReport, json.loads(text))
 
     def latest(self, count: int = 1) -> tuple[CycleReport, ...]:
         """Return the reports of the latest runs, newest first."""
@@ -122,4 +122,4 @@ class RunBook:
                 .order_by(runs.c.started_at.desc(), runs.c.run_key.desc())
                 .limit(count)
             ).all()
-        return tuple(decode(CycleReport, json.loads(text)) for text in texts)
+        return tuple(revive(CycleReport, json.loads(text)) for text in texts)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from quant_platform_kit.brokers._access import Notebook
-from quant_platform_kit.contracts import OrderRequest, canonical, decode
+from quant_platform_kit.contracts import OrderRequest, canonical, revive
 from quant_platform_kit.errors import ContractError, StopAndTell, TransientError
 
 
@@ -172,7 +172,7 @@ class TagFile:
 
 def _read(line: str | bytes, where: str) -> SentOrder:
     try:
-        return decode(SentOrder, json.loads(line))
+        return revive(SentOrder, json.loads(line))
     except (ContractError, ValueError) as error:
         raise StopAndTell(
             f"{where}, which knows our orders at Schwab, cannot be read ({error}); nothing was "
