@@ -112,6 +112,12 @@ prove-wires: $(STAMP) ## Only a sample of its faults of the brokers' wires, as C
 prove-long: $(STAMP) ## The same in depth: every crash, 100,000 random schedules, 50 kills; takes hours
 	@$(BIN)/python -m proof --long
 
+.PHONY: fuzz
+fuzz: $(STAMP) ## Damage answers of brokers and cut cutovers off, at random; takes ten minutes
+	@for broker in schwab longbridge ibkr; do \
+	  $(BIN)/python -m quant_platform_kit.testing.broker_mangling $$broker 100 || exit; done
+	@$(BIN)/python -m tests.release.cutovers --seeds 10
+
 .PHONY: mutation
 mutation: $(STAMP) ## Count the small faults that no test would notice; writes docs/quality.md
 	@$(BIN)/python -m tools.mutate

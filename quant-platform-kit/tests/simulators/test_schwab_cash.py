@@ -108,7 +108,7 @@ def test_a_name_that_two_have_is_nobody_s() -> None:
 
 
 def test_a_transaction_of_another_form_is_an_error_that_says_so() -> None:
-    with pytest.raises(BrokerAnswerError, match="form"), reading("what moved the cash"):
+    with pytest.raises(BrokerAnswerError, match="cannot be read"), reading("what moved the cash"):
         movements([{"type": "DIVIDEND_OR_INTEREST", "status": "VALID"}], {})
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from quant_platform_kit.brokers._numbers import measured
+from quant_platform_kit.brokers._answers import measured
 from quant_platform_kit.brokers.ibkr._rows import USD, to_decimal, to_price, to_symbol
 from quant_platform_kit.contracts import (
     BrokerOrder,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-from quant_platform_kit.brokers._numbers import measured
+from quant_platform_kit.brokers import _answers
+from quant_platform_kit.brokers._answers import measured
 from quant_platform_kit.contracts import (
     Adjustment,
     Position,
@@ -22,6 +23,9 @@ from quant_platform_kit.market import ExchangeCalendar
 if TYPE_CHECKING:
     from quant_platform_kit.market import BarFrame
 
+reading = partial(_answers.reading, "Interactive Brokers")
+"""Turn what an answer that makes no sense raises into the error that it deserves."""
+
 STOCK: Final = "STK"
 USD: Final = "USD"
 
@@ -32,19 +36,6 @@ _UNSET: Final = 1e300  # the library's word for "no value" is the largest float
 _MOST_DAYS: Final = 365
 _SESSIONS_OF_A_YEAR: Final = 250
 _SHOW: Final = {Adjustment.SPLIT: "TRADES", Adjustment.TOTAL_RETURN: "ADJUSTED_LAST"}
-
-
-@contextmanager
-def reading(what: str) -> Iterator[None]:
-    """Turn what a message that makes no sense raises into the error that it deserves."""
-    try:
-        yield
-    except (KeyError, IndexError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
-        raise BrokerAnswerError(
-            f"Interactive Brokers' answer about {what} cannot be read ({error!r}); nothing is "
-            "assumed about it and nothing more was sent. Run the slot again, and report the answer "
-            "if it stays so."
-        ) from error
 
 
 def to_decimal(value: float | str) -> Decimal:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
+from quant_platform_kit.brokers import _answers
 from quant_platform_kit.brokers.longbridge._sdk import utc, word
 from quant_platform_kit.brokers.longbridge._stops import WAITING
 from quant_platform_kit.contracts import (
@@ -26,10 +27,13 @@ from quant_platform_kit.contracts import (
     Side,
     TimeInForce,
 )
-from quant_platform_kit.errors import BrokerAnswerError, ContractError
+from quant_platform_kit.errors import BrokerAnswerError
 
 if TYPE_CHECKING:
     from quant_platform_kit.market import BarFrame
+
+reading = partial(_answers.reading, "LongBridge")
+"""Turn what an answer that makes no sense raises into the error that it deserves."""
 
 _ZERO: Final = Decimal(0)
 _HUNDRED: Final = Decimal(100)
@@ -79,18 +83,6 @@ WORKING: Final = (
     "PendingCancel",
 )
 """Statuses of orders that may still trade, a cancel that is only asked for included."""
-
-
-@contextmanager
-def reading(what: str) -> Iterator[None]:
-    """Turn a row that cannot be true into an error that names what was read."""
-    try:
-        yield
-    except (ContractError, ArithmeticError, AttributeError, TypeError) as error:
-        raise BrokerAnswerError(
-            f"LongBridge's answer about {what} cannot be read ({error}); nothing is assumed and "
-            "nothing more was sent. Run the slot again, and report the answer if it stays so."
-        ) from error
 
 
 # ── Names ──────────────────────────────────────────────────────────────────────────────

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from quant_platform_kit.brokers._numbers import measured
+from quant_platform_kit.brokers._answers import measured
 from quant_platform_kit.brokers.schwab._orders import name_of, ours
 from quant_platform_kit.brokers.schwab._rows import SHARES
 from quant_platform_kit.contracts import CashMovement, MovementKind

@@ -8,7 +8,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
-from quant_platform_kit.brokers._numbers import measured
+from quant_platform_kit.brokers._answers import MALFORMED, measured
 from quant_platform_kit.brokers.schwab._tags import SentOrder
 from quant_platform_kit.contracts import (
     BrokerOrder,
@@ -24,14 +24,6 @@ from quant_platform_kit.errors import BrokerAnswerError
 _ZERO: Final = Decimal(0)
 _HUNDRED: Final = Decimal(100)
 _CENT: Final = Decimal("0.01")
-_MALFORMED: Final = (
-    KeyError,
-    IndexError,
-    TypeError,
-    ValueError,
-    ArithmeticError,
-    AttributeError,
-)
 _LATEST: Final = timedelta(hours=1)  # no order shows up later; one by hand might
 
 _TYPES: Final = {
@@ -209,7 +201,7 @@ class _Careful:
             self.instruction: str = leg["instruction"]
             self._side = _SIDES[self.instruction]
             self._executions = dict(self._read_executions())
-        except _MALFORMED as error:
+        except MALFORMED as error:
             raise _unreadable(order, error) from error
 
     def order(self, client_id: str | None) -> BrokerOrder:
@@ -229,13 +221,13 @@ class _Careful:
                 order_type=_TYPES.get(order["orderType"], OrderType.MARKET),
                 trigger_price_usd=_optional_price(order.get("stopPrice")),
             )
-        except _MALFORMED as error:
+        except MALFORMED as error:
             raise _unreadable(order, error) from error
 
     def fills(self, client_id: str | None) -> tuple[Fill, ...]:
         try:
             return tuple(self._fills(client_id))
-        except _MALFORMED as error:
+        except MALFORMED as error:
             raise _unreadable(self._order, error) from error
 
     def _fills(self, client_id: str | None) -> Iterator[Fill]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
-from quant_platform_kit.brokers._numbers import measured
+from quant_platform_kit.brokers import _answers
+from quant_platform_kit.brokers._answers import measured
 from quant_platform_kit.brokers.schwab._orders import ours, price, shares
 from quant_platform_kit.contracts import Account, Environment, Position, Quote
 from quant_platform_kit.errors import BrokerAnswerError
+
+reading = partial(_answers.reading, "Schwab")
+"""Turn what an answer that makes no sense raises into the error that it deserves."""
 
 _CENT: Final = Decimal("0.01")
 SHARES: Final = frozenset({"EQUITY", "ETF", "COLLECTIVE_INVESTMENT", "MUTUAL_FUND"})
@@ -66,18 +70,6 @@ def positions(shown: Mapping[str, Any]) -> tuple[Position, ...]:
     if len(held) != len(owned):
         raise ValueError("a symbol stands twice")
     return tuple(held[symbol] for symbol in sorted(held))
-
-
-@contextmanager
-def reading(what: str) -> Iterator[None]:
-    """Turn what a malformed answer raises into the error that it deserves."""
-    try:
-        yield
-    except (KeyError, IndexError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
-        raise BrokerAnswerError(
-            f"Schwab's answer about {what} has a form that is not known ({error!r}); nothing is "
-            "assumed about it. Run again, and report the form if it stays so."
-        ) from error
 
 
 def _are_shares(kind: object) -> bool:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from quant_platform_kit.brokers._answers import MALFORMED
 from quant_platform_kit.brokers.schwab._tokens import TokenStore, check
 from quant_platform_kit.contracts import Environment
 from quant_platform_kit.errors import BrokerAnswerError, ReasonCode, SettingsError, TransientError
@@ -42,15 +43,6 @@ _BELIEVED: Final = timedelta(hours=12)
 _UNAUTHORIZED: Final = 401
 _TOO_MANY: Final = 429
 _SERVER: Final = 500
-
-_MALFORMED: Final = (
-    KeyError,
-    TypeError,
-    ValueError,
-    ArithmeticError,
-    AttributeError,
-    RecursionError,
-)
 
 Send = Callable[[Any], httpx.Response]
 _Form = TypeVar("_Form", list[Any], dict[str, Any])
@@ -304,7 +296,7 @@ class SchwabSession:
             ) from error
         except httpx.HTTPError as error:
             raise unavailable("a new token", f"it gave none ({type(error).__name__})") from error
-        except _MALFORMED as error:
+        except MALFORMED as error:
             self._session.token = present  # with which a new one can be asked for again
             raise unavailable("a new token", "what it gave is none") from error
 
