@@ -357,6 +357,8 @@ def test_a14_a_sale_is_never_stopped_by_a_limit(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("loss", ["daily_loss_limit: 1", "max_drawdown_pct: 0.01"])
 def test_a14_a_profit_never_trips_a_loss_limit(tmp_path: Path, loss: str) -> None:
+    # The one that could halt the account is told to.
+    switch = f"  kill_switch: {{auto_trigger_on_daily_loss: {str('daily' in loss).lower()}}}\n"
     house = House(
         tmp_path,
         by_session({MONDAY: Decision.weights({"SIM_A": 0.5}), TUESDAY: INVESTED}),
@@ -364,7 +366,6 @@ def test_a14_a_profit_never_trips_a_loss_limit(tmp_path: Path, loss: str) -> Non
         rules=FREE,
     )
     house.run(MONDAY)
-    switch = "  kill_switch: {auto_trigger_on_daily_loss: true}\n"
     house.with_parts(limits=limits(tmp_path, f"  loss: {{{loss}}}\n{switch}"))
     report = house.run(TUESDAY)
     assert report.outcome is Outcome.TRADED
