@@ -24,7 +24,7 @@ from quant_platform_kit.contracts import (
 )
 from quant_platform_kit.cycle import operate, reconcile_now
 from quant_platform_kit.errors import BrokerAnswerError, ReasonCode
-from quant_platform_kit.orders import Journal
+from quant_platform_kit.orders import Journal, _execute
 from tests.house import FREE, MONDAY, TUESDAY, by_session
 from tests.house import House as Home  # on one database: none of this is the database's
 from tests.test_cards_corporate_actions import agrees
@@ -89,8 +89,11 @@ def test_a_stop_that_filled_after_the_day_s_run_blocks_its_symbol_and_nothing_el
 
     out = OperatorCommand(OperatorAction.CANCEL_ALL, "ann", "to be sure")
     assert operate(house.parts, out).code is ReasonCode.ORDER_UNRESOLVED
+    told = reconcile_now(house.parts).unresolved["SIM_A"]
+    assert told.endswith("; the broker holds 0, the ledger 40")
     found = reconcile_now(house.parts, frozenset({"SIM_A"}))
-    assert [note.split(":")[0] for note in found.notes][:1] == ["OPERATOR_CANCEL"]
+    assert [note.split(":")[0] for note in found.notes][:1] == ["ORDER_UNRESOLVED"]
+    assert found.unresolved == {}
     assert agrees(house)
     assert {order.symbol for order in house.run(THURSDAY).orders} >= {"SIM_A"}
     assert agrees(house)
@@ -158,3 +161,43 @@ def test_an_order_of_today_that_is_not_shown_is_never_taken_for_an_old_one(tmp_p
     assert [o.status for o in Journal(house.store, house.clock).unfinished()] == [
         OrderStatus.SUBMITTED
     ]
+
+
+def test_a_stop_that_has_rested_for_months_is_renewed_while_it_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = Home(tmp_path, SCRIPT, moving_market(), rules=FREE)
+    house.run(MONDAY)
+    (old,) = house.broker.open_orders()
+    assert house.run(TUESDAY).outcome is Outcome.NO_ACTION
+    assert house.broker.open_orders() == (old,)
+    monkeypatch.setattr(_execute, "_RESTED_LONG", timedelta(hours=40))
+    house.run(WEDNESDAY)
+    anew = {order.symbol: order for order in house.broker.open_orders()}["SIM_A"]
+    assert anew.broker_order_id != old.broker_order_id
+    assert (anew.quantity, anew.trigger_price_usd) == (old.quantity, old.trigger_price_usd)
+
+
+def test_a_stop_that_has_rested_for_months_and_is_not_shown_is_looked_up_by_a_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = house_of_today(tmp_path)
+    house.run(MONDAY)
+    monkeypatch.setattr(_execute, "_RESTED_LONG", timedelta(hours=20))
+    house.with_parts(broker=_Forgetful(house))
+    report = house.run(TUESDAY)
+    assert [note.split(":")[:2] for note in report.notes] != [["STOP_REMOVED", " SIM_A"]]
+    assert len(house.broker.open_orders()) == 1  # which rests all the same, and got no second one
+    assert house.run(WEDNESDAY).orders[0].symbol == "SIM_B"
+    assert len([o for o in house.broker.open_orders() if o.symbol == "SIM_A"]) == 1
+
+
+class _Forgetful(OfToday):
+    """A broker that does not even show what rests, when it is old."""
+
+    def find_order(self, client_id: str) -> BrokerOrder | None:
+        order = super().find_order(client_id)
+        return None if order is None or order.submitted_at < self._today() else order
+
+    def open_orders(self) -> tuple[BrokerOrder, ...]:
+        return tuple(o for o in self.inner.open_orders() if o.submitted_at >= self._today())

@@ -367,6 +367,13 @@ def test_a_second_slot_of_the_session_buys_what_the_first_left(
         assert sum(dollars(decision).values()) == Decimal(bought)
 
 
+def test_a_second_slot_buys_of_each_fund_what_the_first_did_not(answer: Answer) -> None:
+    held = {"QQQM": Decimal(500)}
+    sleeve = replace(sleeve_of(10_000, held), bought_usd=held)
+
+    assert dollars(answer(sleeve=sleeve)) == {"QQQM": Decimal(500), "SPLG": Decimal(500)}
+
+
 # ── What ───────────────────────────────────────────────────────────────────────────────
 
 

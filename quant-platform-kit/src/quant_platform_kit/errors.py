@@ -109,7 +109,10 @@ class ReasonCode(StrEnum):
     SNAPSHOT_UNREADABLE = "SNAPSHOT_UNREADABLE", "The feature snapshot or manifest does not parse."
 
     # Strategies
-    PROFILE_UNKNOWN = "PROFILE_UNKNOWN", "No installed package offers this strategy profile."
+    PROFILE_UNKNOWN = (
+        "PROFILE_UNKNOWN",
+        "No installed package offers this strategy profile, or this account does not run it.",
+    )
     PROFILE_BROKEN = "PROFILE_BROKEN", "The strategy profile cannot be loaded."
     PROFILE_NOT_ENABLED = "PROFILE_NOT_ENABLED", "The profile's status does not allow this mode."
     PROFILE_NOT_ROLLED_OUT = (

@@ -89,7 +89,7 @@ def _parquet(path: Path) -> pd.DataFrame:
         frame: pd.DataFrame = pq.read_table(path).to_pandas()
     except (OSError, pa.ArrowException) as error:
         raise invalid(f"{path.name} is not Parquet ({error})") from error
-    return frame.reset_index(drop=isinstance(frame.index, pd.RangeIndex))
+    return frame.reset_index(drop=list(frame.index.names) == [None])  # rows' numbers, no column
 
 
 def validated(

@@ -143,6 +143,8 @@ def _membership(path: Path, where: str, cells: list[str]) -> Membership:
 
 def _day(text: str) -> date | None:
     try:
+        if len(text) != len("YYYY-MM-DD"):
+            return None
         return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 (a day, and no instant)
     except ValueError:
         return None

@@ -296,19 +296,21 @@ def _purchase(sleeve: SleeveView, config: Config, level: Level, notes: dict[str,
     values = {symbol: sleeve.values_usd.get(symbol, Decimal(0)) for symbol in config.buy_symbols}
     # A cash floor or a capital limit leaves less to spend than there is cash.
     usable = min(sleeve.cash_usd, sleeve.equity_usd - sum(values.values(), Decimal(0)))
-    spent = sum((sleeve.bought_usd.get(symbol, Decimal(0)) for symbol in values), Decimal(0))
-    wished = min(config.base_usd * _MULTIPLIERS[level], config.max_usd) - spent
-    if spent and wished < config.min_order_usd:
+    part = min(config.base_usd * _MULTIPLIERS[level], config.max_usd) / len(values)
+    bought = {symbol: sleeve.bought_usd.get(symbol, Decimal(0)) for symbol in values}
+    wished = {symbol: max(part - bought[symbol], Decimal(0)) for symbol in values}
+    whole, spent = sum(wished.values(), Decimal(0)), sum(bought.values(), Decimal(0))
+    if spent and whole < config.min_order_usd:
         return Decision.hold(
             "purchase_made", diagnostics={**notes, "bought_today_usd": f"{spent:.2f}"}
         )
-    amount = min(wished, usable - config.cash_reserve_usd)
+    amount = min(whole, usable - config.cash_reserve_usd)
     if amount < config.min_order_usd:
         return Decision.hold(
             "insufficient_cash", diagnostics={**notes, "usable_cash_usd": f"{usable:.2f}"}
         )
-    each = cents_below(amount / len(values))
+    spend = {symbol: cents_below(wish * amount / whole) for symbol, wish in wished.items()}
     return Decision.values(
-        {symbol: value + each for symbol, value in values.items()},
-        diagnostics={**notes, "purchase_usd": f"{each * len(values):.2f}"},
+        {symbol: value + spend[symbol] for symbol, value in values.items()},
+        diagnostics={**notes, "purchase_usd": f"{sum(spend.values(), Decimal(0)):.2f}"},
     )

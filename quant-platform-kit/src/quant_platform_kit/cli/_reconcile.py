@@ -55,7 +55,15 @@ def reconcile(
             console().print(note)
         for symbol, detail in sorted(found.locked.items()):
             console().print(f"locked: {symbol}: {detail}")
-        if not found.notes and not found.locked:
+        for symbol, detail in sorted(found.unresolved.items()):
+            console().print(f"not compared: {symbol}: the end of its order is unknown: {detail}")
+        if not found.notes and not found.locked and not found.unresolved:
             console().print("broker and ledger agree")
     if found.locked:
         end(ExitCode.BLOCKED, "QUANTITY_MISMATCH: locked symbols are not traded until they agree")
+    if found.unresolved:
+        end(
+            ExitCode.BLOCKED,
+            "ORDER_UNRESOLVED: such a symbol is not traded. Look for the order at the broker. On a "
+            "later day --accept SYMBOL ends one that it shows no more; what it holds then counts",
+        )

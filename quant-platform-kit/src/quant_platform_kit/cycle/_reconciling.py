@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from decimal import Decimal
 
+from quant_platform_kit.contracts import PortfolioSnapshot
 from quant_platform_kit.cycle._account import (
     prices,
     recover_orders,
@@ -13,8 +16,9 @@ from quant_platform_kit.cycle._account import (
     uncertain_symbols,
 )
 from quant_platform_kit.cycle._parts import Parts
-from quant_platform_kit.ledger import Reconciliation, reconcile
+from quant_platform_kit.ledger import Ledger, Reconciliation, reconcile
 from quant_platform_kit.market import run_key
+from quant_platform_kit.orders import Journal
 
 _SLOT = "reconcile"
 
@@ -37,6 +41,7 @@ def reconcile_now(parts: Parts, accepted: AbstractSet[str] = frozenset()) -> Rec
     """
     with parts.account_held():
         key = run_key(parts.account, parts.clock.now().date(), _SLOT)
+        told = stops_sold(parts, key)  # by an earlier call of the day
         snapshot, ended = recover_orders(parts, key, accepted)
         movements, untold = tell_movements(parts)
         held = sorted(snapshot.quantities())
@@ -53,4 +58,22 @@ def reconcile_now(parts: Parts, accepted: AbstractSet[str] = frozenset()) -> Rec
             run_key=key,
             output=parts.reconciliation_output,
         )
-        return replace(found, notes=stops_sold(parts, key) + ended + untold + found.notes)
+        sold = tuple(note for note in stops_sold(parts, key) if note not in told)
+        return replace(
+            found,
+            notes=sold + ended + untold + found.notes,
+            unresolved=_unresolved(parts, snapshot),
+        )
+
+
+def _unresolved(parts: Parts, snapshot: PortfolioSnapshot) -> Mapping[str, str]:
+    """Return what both sides hold of each symbol with an order whose end is not known."""
+    here, there = Ledger(parts.store).quantities(), snapshot.quantities()
+    return {
+        order.symbol: (
+            f"{order.client_id} of {order.created_at:%Y-%m-%d %H:%M} UTC; the broker holds "
+            f"{there.get(order.symbol, Decimal(0)):f}, the ledger "
+            f"{here.get(order.symbol, Decimal(0)):f}"
+        )
+        for order in Journal(parts.store, parts.clock).unfinished()
+    }

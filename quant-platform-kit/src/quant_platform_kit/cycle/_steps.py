@@ -18,6 +18,7 @@ from quant_platform_kit.contracts import (
     Verdict,
 )
 from quant_platform_kit.cycle._account import (
+    open_desk,
     prices,
     recover_orders,
     take_snapshot,
@@ -36,7 +37,7 @@ from quant_platform_kit.errors import InputError, ReasonCode, RefuseRun
 from quant_platform_kit.inputs import Inputs, gather
 from quant_platform_kit.ledger import Ledger, Locks, reconcile
 from quant_platform_kit.market import SLOTS, Slot, SlotWindow, window
-from quant_platform_kit.orders import Journal
+from quant_platform_kit.orders import Journal, book_late_fills
 from quant_platform_kit.planner import capital_base, plan_orders
 from quant_platform_kit.store import RunBook
 from quant_platform_kit.strategy import SleeveView, StrategyContext, evaluate
@@ -191,6 +192,7 @@ def _context(
 def _sleeve_views(parts: Parts, progress: Progress) -> dict[str, SleeveView]:
     """Return what each sleeve holds: its ledger's part of the account, at the present quotes."""
     opened_at = parts.calendar.session_open(progress.known_session())
+    book_late_fills(open_desk(parts, progress.run_key))  # of an earlier slot that was cut off
     snapshot, owners = take_snapshot(parts), parts.owners()
     held = {s: q for s, q in snapshot.quantities().items() if s in owners}
     quotes = parts.broker.quotes(sorted(held)) if held else {}

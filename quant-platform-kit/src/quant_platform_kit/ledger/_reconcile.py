@@ -64,11 +64,14 @@ class Reconciliation:
         Managed symbols on which broker and ledger disagree, with both quantities.
     cash_difference_usd : Decimal
         Broker's cash less the ledger's, movements included, before it was booked.
+    unresolved : mapping of str to str
+        Symbols with an order whose end is not known, which were not compared.
     """
 
     notes: tuple[str, ...] = ()
     locked: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     cash_difference_usd: Decimal = ZERO
+    unresolved: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def reconcile(  # noqa: PLR0913 (all but three have a default)

@@ -41,7 +41,7 @@ _ZH: Mapping[ReasonCode, str] = MappingProxyType(
         ReasonCode.SNAPSHOT_UNAVAILABLE: "特征快照的存储没有响应，或拒绝访问。",
         ReasonCode.SNAPSHOT_UNREADABLE: "特征快照或其清单无法解析。",
         # Strategies
-        ReasonCode.PROFILE_UNKNOWN: "已安装的软件包中没有该策略。",
+        ReasonCode.PROFILE_UNKNOWN: "已安装的软件包中没有该策略，或本账户不运行它。",
         ReasonCode.PROFILE_BROKEN: "该策略无法加载。",
         ReasonCode.PROFILE_NOT_ENABLED: "该策略的状态不允许使用此模式。",
         ReasonCode.PROFILE_NOT_ROLLED_OUT: "该平台未启用此策略，或不具备其所需的条件。",

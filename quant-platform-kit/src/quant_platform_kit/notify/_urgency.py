@@ -27,7 +27,9 @@ _TODAY = frozenset(
         ReasonCode.FOREIGN_ORDER,
         ReasonCode.ORDER_REJECTED,
         ReasonCode.ORDER_UNRESOLVED,
+        ReasonCode.OUTSIDE_WINDOW,
         ReasonCode.QUANTITY_MISMATCH,
+        ReasonCode.SELLS_UNFILLED,
         ReasonCode.STOP_FILLED,
     }
 )

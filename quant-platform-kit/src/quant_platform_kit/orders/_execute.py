@@ -14,6 +14,7 @@ from quant_platform_kit.contracts import (
     OrderType,
     Purpose,
     SubmitOutcome,
+    TimeInForce,
     Verdict,
 )
 from quant_platform_kit.errors import BrokerAnswerError, ReasonCode
@@ -25,6 +26,7 @@ _POLL_SECS = 1.0
 _CANCEL_SECS = 10.0  # until a cancel that was asked for is confirmed
 _CLOCK_SKEW = timedelta(minutes=5)  # the broker's clock is not ours
 _SESSION = timedelta(hours=12)  # an order that was sent longer ago is of an earlier session
+_RESTED_LONG = timedelta(days=60)  # brokers end a resting order after months, or look no farther
 _LATE = timedelta(days=5)  # how long after an order's end an execution of it may still turn up
 _END_CODES = {
     OrderStatus.REJECTED: ReasonCode.ORDER_REJECTED,
@@ -188,6 +190,13 @@ def is_of_an_earlier_session(desk: Desk, order: JournalOrder) -> bool:
     return order.sent_at is not None and desk.clock.now() - order.sent_at > _SESSION
 
 
+def has_rested_long(desk: Desk, order: JournalOrder) -> bool:
+    """Tell whether an order may have been ended for its age, or rest and be shown no more."""
+    if order.sent_at is None or order.terms.time_in_force is not TimeInForce.GTC:
+        return False
+    return desk.clock.now() - order.sent_at > _RESTED_LONG
+
+
 def learn(desk: Desk, order: JournalOrder) -> bool:
     """Ask the broker about one order and record the answer; its fills are booked before its end.
 
@@ -260,9 +269,9 @@ def _ask_to_cancel(desk: Desk, order: JournalOrder) -> bool:
 
 
 def _still_working(desk: Desk) -> tuple[JournalOrder, ...]:
-    for order in desk.journal.unfinished():
-        learn(desk, order)
-    return desk.journal.unfinished()
+    """Return what is unfinished and shown: of the others no waiting makes an end."""
+    shown = {order.client_id for order in desk.journal.unfinished() if learn(desk, order)}
+    return tuple(order for order in desk.journal.unfinished() if order.client_id in shown)
 
 
 def _not_ended(desk: Desk, orders: Sequence[JournalOrder]) -> tuple[JournalOrder, ...]:
@@ -287,7 +296,8 @@ def book_late_fills(desk: Desk) -> bool:
 def _book(desk: Desk, executions: Sequence[Fill]) -> bool:
     """Book what is new of `executions`, all of our orders; none is lost, nor where too many.
 
-    Too many are told when they are new: later runs, and whoever wants to sell, go on.
+    Too many are told when they are new, here or by the ledger that did not hold what was sold:
+    later runs, and whoever wants to sell, go on.
     """
     named = {fill.client_id for fill in executions if fill.client_id is not None}
     before = desk.journal.booked_quantities(named)

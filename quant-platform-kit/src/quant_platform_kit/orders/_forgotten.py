@@ -3,6 +3,9 @@
 Some brokers show today's orders and executions alone. A stop that filled or was taken off after
 the day's last run, or an order whose run was cut off and never resumed, is then nowhere to be
 found. It works no more, or it would be shown; whether something came of it, the holdings say.
+
+A stop that has rested for months may rest on where a broker looks back no farther. It is renewed
+before; one that was not, a person looks up.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from collections.abc import Set as AbstractSet
 
 from quant_platform_kit.contracts import OrderStatus
 from quant_platform_kit.errors import ReasonCode
-from quant_platform_kit.orders._execute import Desk, is_of_an_earlier_session
+from quant_platform_kit.orders._execute import Desk, has_rested_long, is_of_an_earlier_session
 from quant_platform_kit.orders._rows import JournalOrder
 
 _UNCHANGED = "The broker does not show it any more, and holds what the ledger holds."
@@ -43,17 +46,19 @@ def conclude(
     """
     ended = []
     for order in desk.journal.unfinished():
-        is_explained = order.symbol in accepted
-        if not (is_explained or agrees(order.symbol)) or not is_of_an_earlier_session(desk, order):
+        is_explained, is_same = order.symbol in accepted, agrees(order.symbol)
+        if not is_of_an_earlier_session(desk, order):
             continue  # what came of an order of today may merely not have been told yet
+        if not (is_explained or (is_same and not has_rested_long(desk, order))):
+            continue
         seen = desk.broker.find_order(order.client_id)
         if seen is not None and not (is_explained and seen.status.is_final):
             continue
         desk.journal.mark(
             order.client_id,
             OrderStatus.CANCELLED,
-            code=ReasonCode.OPERATOR_CANCEL if is_explained else _code_of(order),
-            detail=_EXPLAINED if is_explained else _UNCHANGED,
+            code=_code_of(order) if is_same else ReasonCode.ORDER_UNRESOLVED,
+            detail=_UNCHANGED if is_same else _EXPLAINED,
         )
         ended.append(desk.journal.get(order.client_id))
     return tuple(ended)

@@ -38,6 +38,7 @@ from quant_platform_kit.errors import ReasonCode
 from quant_platform_kit.orders._execute import (
     Desk,
     cancel,
+    has_rested_long,
     learn,
     submit,
     taken_off,
@@ -191,7 +192,7 @@ def protect(
             notes.append(_missing(symbol, "no price"))
             continue
         draft = _draft(desk, holding, holding.quote)
-        if symbol not in resting or not _is_as_wished(resting[symbol], draft):
+        if symbol not in resting or not _may_stay(desk, resting[symbol], draft):
             drafts.append(draft)
     for order in desk.journal.write(run_key, drafts):
         problem = _placed(desk, order, resting.get(order.symbol), may_send)
@@ -321,6 +322,12 @@ def _leg(holding: Holding, quantity: Decimal, quote: Quote) -> Leg:
             for owner in holding.owners
         ),
     )
+
+
+def _may_stay(desk: Desk, stop: JournalOrder, wish: Draft) -> bool:
+    """Tell whether a stop is as wished, and young; a new one that trails would begin anew."""
+    is_old = has_rested_long(desk, stop) and wish.terms.order_type is OrderType.STOP
+    return not is_old and _is_as_wished(stop, wish)
 
 
 def _is_as_wished(stop: JournalOrder, wish: Draft) -> bool:

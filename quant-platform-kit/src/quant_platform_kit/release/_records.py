@@ -136,7 +136,8 @@ class Records:
                 f"{', '.join(map(str, numbers))}: one is not here, or two people changed the "
                 "service without each other's records. What it was before is not known, and "
                 "nothing was changed. Take what is missing from version control; of two with one "
-                "number, give the later the next one, in its name and in its `number`.",
+                "number, give the later the next one, in its name and its `number`, and in the "
+                "`takes_back` of a rollback that names it.",
                 code=ReasonCode.RECORD_MISSING,
             )
         return found

@@ -87,10 +87,12 @@ class Runtime:
         return AccountLease(scratch, self.parts.account, self.parts.clock.now)
 
     def environment(self) -> Environment:
-        """Return what the broker's connection says it is; between runs none is left open."""
-        found = self.parts.broker.environment
-        if not self.parts.lease.is_held:  # a run gives back its own
-            self.parts.broker.release()
+        """Return what the broker's connection says it is; one made for that is given back."""
+        broker = self.parts.broker
+        is_first = isinstance(broker, IsolatedBroker) and broker.pid is None
+        found = broker.environment
+        if is_first:  # later it is known, and the connection is a run's
+            broker.release()
         return found
 
     def reconcile(self, accepted: AbstractSet[str], *, who: str, why: str) -> Reconciliation:

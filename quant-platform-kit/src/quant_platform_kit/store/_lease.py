@@ -39,12 +39,6 @@ class AccountLease:
         self._store = store
         self._account = account
         self._now = now
-        self._is_held = False
-
-    @property
-    def is_held(self) -> bool:
-        """Whether a run of this process holds it through this object, just now."""
-        return self._is_held
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -60,11 +54,9 @@ class AccountLease:
         path = self._store.path
         with self._session() if path is None else self._file(path):
             self._write(self._row())
-            self._is_held = True
             try:
                 yield
             finally:
-                self._is_held = False
                 with suppress(StopAndTell):  # the row only tells; the lock is what is given back
                     self._write(None)
 

@@ -115,7 +115,9 @@ class Line:
     def health(self) -> tuple[str, ...]:
         """Return what an operator should look at; empty when all is well."""
         session = self._session
-        if session is None or not session.is_alive:
+        if session is None:  # as between runs
+            return ()
+        if not session.is_alive:
             return ("There is no connection to TWS; the next call makes one.",)
         return (_LOST,) if session.inbox.line_lost else ()
 

@@ -1,7 +1,7 @@
 """The client library of Interactive Brokers, whichever of the two is installed, and its loop.
 
 `ib_async` is the maintained successor of `ib_insync`; both have the same names. They are untyped,
-so what they return is `Any` here and becomes a type of the kit in `_inbox` and `_rows`.
+so what they return is `Any` here and becomes a type of the kit in `_inbox`, `_orders` and `_rows`.
 """
 
 from __future__ import annotations

@@ -166,7 +166,9 @@ class LongbridgeBroker:
     def open_orders(self) -> tuple[BrokerOrder, ...]:
         """Return the working orders of 89 days, in order of submission."""
         words = self._words.OrderStatus
-        working = [getattr(words, name) for name in rows.WORKING if hasattr(words, name)]
+        # A stop may be shown as expired overnight and rest all the same.
+        names = (*rows.WORKING, "Expired")
+        working = [getattr(words, name) for name in names if hasattr(words, name)]
         found = {row.order_id: row for row in (*self._older(status=working), *self._orders())}
         with rows.reading("orders"):
             now = self._clock.now()

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from quant_platform_kit.brokers._answers import measured
-from quant_platform_kit.brokers.schwab._orders import name_of, ours
+from quant_platform_kit.brokers.schwab._orders import instant, name_of, ours
 from quant_platform_kit.brokers.schwab._rows import SHARES
 from quant_platform_kit.contracts import CashMovement, MovementKind
 
@@ -86,7 +85,7 @@ def _movement(row: Mapping[str, Any], names: Mapping[str, str]) -> CashMovement:
     symbol, amount = _symbol(row, names), measured(row["netAmount"])
     return CashMovement(
         movement_id=name_of(row["activityId"]),
-        at=datetime.fromisoformat(row["time"]).astimezone(UTC),
+        at=instant(row["time"]),
         amount_usd=amount,
         kind=_kind(row, symbol, takes=amount < 0),
         symbol=symbol,

@@ -21,6 +21,7 @@ from quant_platform_kit.contracts import (
 )
 from quant_platform_kit.errors import BrokerAnswerError
 
+_SINGLE: Final = "SINGLE"
 _ZERO: Final = Decimal(0)
 _HUNDRED: Final = Decimal(100)
 _CENT: Final = Decimal("0.01")
@@ -105,7 +106,7 @@ def specification(order: OrderRequest) -> dict[str, Any]:
         "session": "NORMAL",
         "duration": _DURATIONS[order.time_in_force],
         "orderType": _TYPE_NAMES[order.order_type],
-        "orderStrategyType": "SINGLE",
+        "orderStrategyType": _SINGLE,
         "orderLegCollection": [
             {
                 "instruction": order.side.name,
@@ -140,7 +141,7 @@ def single_orders(listed: Sequence[Any]) -> Iterator[Mapping[str, Any]]:
         inner = order.get("childOrderStrategies", [])
         if of_shares == [True]:
             yield order
-        elif all(of_shares) and not inner:
+        elif all(of_shares) and order.get("orderStrategyType", _SINGLE) == _SINGLE and not inner:
             raise ValueError(f"an order for shares with {len(of_shares)} legs")
         yield from single_orders(inner)
 
@@ -163,10 +164,15 @@ def fills(order: Mapping[str, Any], client_id: str | None) -> tuple[Fill, ...]:
 
 
 def is_same(order: Mapping[str, Any], asked: OrderRequest) -> bool:
-    """Return whether an order is for what was asked for; its prices may have moved since."""
+    """Return whether an order is for what was asked for.
+
+    Its prices may have moved since, and a split changes the size of one that rests.
+    """
     shown = _Careful(order)
-    wanted = (asked.symbol, asked.side.name, asked.quantity)
-    return (shown.symbol, shown.instruction, shown.quantity) == wanted
+    rests = asked.time_in_force is TimeInForce.GTC
+    return (shown.symbol, shown.instruction) == (asked.symbol, asked.side.name) and (
+        rests or shown.quantity == asked.quantity
+    )
 
 
 def is_match(order: Mapping[str, Any], sent: SentOrder) -> bool:
@@ -197,7 +203,7 @@ class _Careful:
             self.order_id = name_of(order["orderId"])
             self.symbol = ours(leg["instrument"]["symbol"])
             self.quantity = shares(order["quantity"])
-            self.entered = _instant(order["enteredTime"])
+            self.entered = instant(order["enteredTime"])
             self.instruction: str = leg["instruction"]
             self._side = _SIDES[self.instruction]
             self._executions = dict(self._read_executions())
@@ -259,7 +265,7 @@ class _Careful:
             if activity["activityType"] != "EXECUTION":
                 continue
             for leg in activity["executionLegs"]:
-                at = _instant(leg["time"])
+                at = instant(leg["time"])
                 # A busted trade would come as another activity; its kind is not guessed at.
                 fill_id = "-".join(
                     (self.order_id, name_of(activity["activityId"]), name_of(leg["legId"]))
@@ -288,7 +294,7 @@ def price(value: object) -> Decimal:
     return cents if cents == number else number
 
 
-def _instant(text: str) -> datetime:
+def instant(text: str) -> datetime:
     """Return a moment that Schwab tells with its offset."""
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
