@@ -101,8 +101,8 @@ prove: $(STAMP) ## Try to make it trade twice: crashes, random days, kill -9, fa
 	@$(BIN)/python -m proof
 
 .PHONY: prove-days
-prove-days: $(STAMP) ## Only its random days, 800 schedules of them, as CI does
-	@$(BIN)/python -m proof simulate --seeds 800
+prove-days: $(STAMP) ## Only its random days, 400 schedules of them, as CI does
+	@$(BIN)/python -m proof simulate --seeds 400
 
 .PHONY: prove-wires
 prove-wires: $(STAMP) ## Only a sample of its faults of the brokers' wires, as CI does

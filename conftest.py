@@ -9,6 +9,16 @@ import pytest
 from quant_platform_kit.store import Store
 from tests import databases, postgres
 
+_LONGEST = (
+    "test_the_runbooks_do_what_they_say",
+    "test_a_drill_releases_switches_breaks_and_takes_back",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest, so that nobody waits for one of them at the end."""
+    items.sort(key=lambda item: item.name not in _LONGEST)
+
 
 def pytest_report_header() -> str:
     """Say at the top which PostgreSQL the tests use, or that they use none."""

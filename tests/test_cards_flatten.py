@@ -232,7 +232,7 @@ def test_killed_at_any_commit_and_typed_again_it_sells_once(tmp_path: Path) -> N
 
     commits = _commits_of_a_flatten(invested("whole"))
     assert commits > 10
-    for number in range(1, commits + 1, 3):
+    for number in range(1, commits + 1, 4):
         house = invested(str(number))
         held = house.holdings()
         left = number

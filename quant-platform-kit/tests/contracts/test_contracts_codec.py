@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quant_platform_kit.contracts import (
@@ -247,6 +247,7 @@ def test_what_has_no_exact_text_is_refused(value: object) -> None:
         canonical(value)
 
 
+@settings(max_examples=20)
 @given(reports)
 def test_what_a_later_version_stored_can_be_read_after_it_was_taken_back(
     report: CycleReport,

@@ -285,7 +285,7 @@ tellings = st.lists(
 )
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(
     told=tellings,
     holders=st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 50)), max_size=4),

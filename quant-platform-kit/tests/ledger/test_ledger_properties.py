@@ -153,7 +153,7 @@ def assert_everything_adds_up(ledger: Ledger, broker: Broker) -> None:
         assert cash == cash.quantize(CENT)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(script=st.lists(trades, max_size=6), capital=wishes, close=prices)
 def test_the_sleeves_add_up_to_the_broker_whatever_is_traded(
     shared_store: Store, script: list[Trade], capital: dict[str, Decimal], close: Decimal
@@ -176,7 +176,7 @@ def test_the_sleeves_add_up_to_the_broker_whatever_is_traded(
     assert_everything_adds_up(ledger, broker)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(trade=trades, cut=st.integers(1, 3))
 def test_an_order_that_ends_early_leaves_nobody_with_less_than_nothing(
     shared_store: Store, trade: Trade, cut: int
