@@ -101,8 +101,8 @@ prove: $(STAMP) ## Try to make it trade twice: crashes, random days, kill -9, fa
 	@$(BIN)/python -m proof
 
 .PHONY: prove-days
-prove-days: $(STAMP) ## Only its random days, 400 schedules of them, as CI does
-	@$(BIN)/python -m proof simulate --seeds 400
+prove-days: $(STAMP) ## Only its random days, 200 schedules of them, as CI does
+	@$(BIN)/python -m proof simulate --seeds 200
 
 .PHONY: prove-wires
 prove-wires: $(STAMP) ## Only a sample of its faults of the brokers' wires, as CI does
@@ -116,6 +116,7 @@ prove-long: $(STAMP) ## The same in depth: every crash, 100,000 random schedules
 fuzz: $(STAMP) ## Damage answers of brokers and cut cutovers off, at random; takes ten minutes
 	@for broker in schwab longbridge ibkr; do \
 	  $(BIN)/python -m quant_platform_kit.testing.broker_mangling $$broker 100 || exit; done
+	@$(BIN)/python -m pytest tests/release/cut_off.py
 	@$(BIN)/python -m tests.release.cutovers --seeds 10
 
 .PHONY: mutation
