@@ -116,7 +116,7 @@ prove-long: $(STAMP) ## The same in depth: every crash, 100,000 random schedules
 fuzz: $(STAMP) ## Damage answers of brokers and cut cutovers off, at random; takes ten minutes
 	@for broker in schwab longbridge ibkr; do \
 	  $(BIN)/python -m quant_platform_kit.testing.broker_mangling $$broker 100 || exit; done
-	@$(BIN)/python -m pytest tests/release/cut_off.py
+	@$(BIN)/python -m pytest -m long tests/release
 	@$(BIN)/python -m tests.release.cutovers --seeds 10
 
 .PHONY: mutation

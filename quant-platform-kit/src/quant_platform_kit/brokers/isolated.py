@@ -126,22 +126,13 @@ class IsolatedBroker:
 
         Starts no process and never fails: it is asked when a run has already ended.
         """
-        told: tuple[str, ...] = ()
-        with self._lock:
-            if self._child is not None and self._child.is_alive:
-                with suppress(PlatformError):
-                    secs = self._deadlines.query_secs
-                    told = _result(self._exchange(self._child, ("health", ()), "health", secs))
+        told: tuple[str, ...] = self._ask_living("health") or ()
         again, self._restarts_told = self.restarts - self._restarts_told, self.restarts
         return (*told, _REPLACED.format(again)) if again else told
 
     def release(self) -> None:
         """As the adapter's; a process that does not do it is ended, which does it, too."""
-        with self._lock:
-            if self._child is not None and self._child.is_alive:
-                secs = self._deadlines.query_secs
-                with suppress(PlatformError):
-                    _result(self._exchange(self._child, ("release", ()), "release", secs))
+        self._ask_living("release")
 
     def account(self) -> Account:
         """As the adapter's."""
@@ -205,6 +196,15 @@ class IsolatedBroker:
             secs = self._deadlines.query_secs + more_secs
             answer = self._exchange(child, (name, arguments), name, secs)
         return _result(answer)
+
+    def _ask_living(self, name: str) -> Any:  # noqa: ANN401 (each method of the port says what)
+        """Ask the process that lives; None when there is none, or it gives no answer."""
+        with self._lock:
+            if self._child is not None and self._child.is_alive:
+                secs = self._deadlines.query_secs
+                with suppress(PlatformError):
+                    return _result(self._exchange(self._child, (name, ()), name, secs))
+        return None
 
     def _connected(self) -> Child:
         """Return a process whose adapter is connected, a new one where needed."""

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
+from quant_platform_kit.brokers._answers import MALFORMED
 from quant_platform_kit.contracts import Adjustment
 from quant_platform_kit.errors import BrokerAnswerError, InputError, ReasonCode
 from quant_platform_kit.market import BarFrame, ExchangeCalendar
@@ -76,7 +77,7 @@ class Span:
             rows = {_session(candle): candle for candle in answer["candles"]}
             days = sorted(day for day in rows if self.sessions[0] <= day <= self.sessions[-1])
             columns = {name: [float(rows[day][name]) for day in days] for name in _COLUMNS}
-        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        except MALFORMED as error:
             raise BrokerAnswerError(
                 f"Schwab's bars of {symbol} cannot be read ({error!r}); nothing is decided on "
                 "them. Run again, and report the form if it stays so.",

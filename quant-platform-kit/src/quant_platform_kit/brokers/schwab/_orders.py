@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
@@ -136,7 +137,8 @@ def single_orders(listed: Sequence[Any]) -> Iterator[Mapping[str, Any]]:
     """
     for order in listed:
         of_shares = [
-            _is_of_shares(leg["orderLegType"]) for leg in order.get("orderLegCollection", [])
+            is_of("an order for", leg["orderLegType"], _SHARES, _OTHERS)
+            for leg in order.get("orderLegCollection", [])
         ]
         inner = order.get("childOrderStrategies", [])
         if of_shares == [True]:
@@ -146,10 +148,17 @@ def single_orders(listed: Sequence[Any]) -> Iterator[Mapping[str, Any]]:
         yield from single_orders(inner)
 
 
-def _is_of_shares(kind: object) -> bool:
-    if kind not in _SHARES and kind not in _OTHERS:
-        raise ValueError(f"an order for {kind!r}")
-    return kind in _SHARES
+def is_of(what: str, kind: object, wanted: AbstractSet[str], others: AbstractSet[str]) -> bool:
+    """Tell whether `what` is of a kind that is wanted.
+
+    Raises
+    ------
+    ValueError
+        For a kind that nobody knows: it may be either.
+    """
+    if kind not in wanted and kind not in others:
+        raise ValueError(f"{what} {kind!r}")
+    return kind in wanted
 
 
 def broker_order(order: Mapping[str, Any], client_id: str | None) -> BrokerOrder:

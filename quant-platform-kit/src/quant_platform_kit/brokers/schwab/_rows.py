@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from quant_platform_kit.brokers import _answers
 from quant_platform_kit.brokers._answers import measured
-from quant_platform_kit.brokers.schwab._orders import ours, price, shares
+from quant_platform_kit.brokers.schwab._orders import is_of, ours, price, shares
 from quant_platform_kit.contracts import Account, Environment, Position, Quote
 from quant_platform_kit.errors import BrokerAnswerError
 
@@ -34,6 +34,7 @@ _OTHERS: Final = frozenset(
         "PRODUCT",
     }
 )
+_KIND: Final = "an instrument of the kind"
 _LENDS: Final = {"CASH": False, "MARGIN": True}
 
 
@@ -65,18 +66,11 @@ def positions(shown: Mapping[str, Any]) -> tuple[Position, ...]:
             f"Schwab shows no position, and {total} USD of them; nothing is assumed about the "
             "holdings and nothing more was sent. Run again; look at the account if it stays so."
         )
-    owned = [row for row in rows if _are_shares(row["instrument"]["assetType"])]
+    owned = [row for row in rows if is_of(_KIND, row["instrument"]["assetType"], SHARES, _OTHERS)]
     held = {position.symbol: position for position in map(_position, owned)}
     if len(held) != len(owned):
         raise ValueError("a symbol stands twice")
     return tuple(held[symbol] for symbol in sorted(held))
-
-
-def _are_shares(kind: object) -> bool:
-    """Tell shares from the rest; a kind that nobody knows may be either."""
-    if kind not in SHARES and kind not in _OTHERS:
-        raise ValueError(f"an instrument of the kind {kind!r}")
-    return kind in SHARES
 
 
 def _position(row: Mapping[str, Any]) -> Position:

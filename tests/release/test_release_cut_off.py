@@ -35,6 +35,8 @@ OTHER, THIRD = "global_etf_rotation", "nasdaq_sp500_smart_dca"
 
 Running = tuple[Desk, Cloud]
 
+LONG = pytest.mark.long  # commands of seconds each: CI has the gravest, `make fuzz` all
+
 
 def switch(desk: Desk, profile: str = OTHER, patience: Patience = PATIENCE) -> Record:
     change = plan_switch(desk.layout, SERVICE, profile).change
@@ -114,6 +116,7 @@ def test_nobody_changes_a_service_while_a_call_of_a_dead_program_goes_on(running
     assert endings(desk) == ["landed", "landed"]
 
 
+@LONG
 def test_a_new_revision_that_takes_long_lands_though_the_answer_was_lost(running: Running) -> None:
     desk, cloud = running
     cloud.lose(SERVICE)
@@ -121,6 +124,7 @@ def test_a_new_revision_that_takes_long_lands_though_the_answer_was_lost(running
     assert switch(desk, patience=Patience(pause_secs=0, attempts=5)).ending is Ending.LANDED
 
 
+@LONG
 def test_a_change_that_takes_longer_than_anybody_waits_stays_open_until_it_is_known(
     running: Running,
 ) -> None:
@@ -134,6 +138,7 @@ def test_a_change_that_takes_longer_than_anybody_waits_stays_open_until_it_is_kn
     assert endings(desk) == ["landed", "landed"]
 
 
+@LONG
 def test_nobody_says_that_nothing_was_done_when_that_is_not_known(running: Running) -> None:
     desk, cloud = running
     cloud.strike(4, Strike.DENIED)
@@ -144,6 +149,7 @@ def test_nobody_says_that_nothing_was_done_when_that_is_not_known(running: Runni
     assert (profile_of(cloud), endings(desk)) == (OTHER, ["landed", "begun"])
 
 
+@LONG
 def test_jobs_that_could_not_be_made_are_made_by_the_same_command(running: Running) -> None:
     desk, cloud = running
     desk.write("ibkr", "README.md", "Changed.\n")
@@ -158,6 +164,7 @@ def test_jobs_that_could_not_be_made_are_made_by_the_same_command(running: Runni
 # ── Revisions that do not start ────────────────────────────────────────────────────────
 
 
+@LONG
 def test_a_first_deployment_that_does_not_start_is_corrected_by_another(running: Running) -> None:
     desk, cloud = running
     cloud.remove(SERVICE)
@@ -170,6 +177,7 @@ def test_a_first_deployment_that_does_not_start_is_corrected_by_another(running:
     assert refusal(lambda: rollback(desk)).code is ReasonCode.RECORD_MISSING
 
 
+@LONG
 def test_a_rollback_that_does_not_start_is_tried_again_and_goes_no_further(
     running: Running,
 ) -> None:
@@ -183,6 +191,7 @@ def test_a_rollback_that_does_not_start_is_tried_again_and_goes_no_further(
     assert profile_of(cloud) == OTHER
 
 
+@LONG
 def test_what_was_made_over_a_failure_goes_back_to_what_served_before_both(
     running: Running,
 ) -> None:
@@ -236,6 +245,7 @@ def test_what_somebody_made_by_hand_is_recorded_before_anything_else_and_can_be_
     assert profile_of(cloud) == OTHER
 
 
+@LONG
 def test_a_change_that_crosses_another_one_says_so(running: Running) -> None:
     desk, cloud = running
     cloud.strike(3, Strike.CROSSED, SERVICE, {"QPK_LANGUAGES": "zh"})
@@ -243,6 +253,7 @@ def test_a_change_that_crosses_another_one_says_so(running: Running) -> None:
     assert (profile_of(cloud), endings(desk)) == (OTHER, ["landed", "landed"])
 
 
+@LONG
 def test_records_of_a_colleague_are_fetched_before_anything_goes_by_ours(
     running: Running, tmp_path: Path
 ) -> None:
@@ -264,6 +275,7 @@ def test_records_of_a_colleague_are_fetched_before_anything_goes_by_ours(
     assert profile_of(cloud) == PROFILE
 
 
+@LONG
 @pytest.mark.parametrize("numbers", [(1, 3), (1, 2, 2)])
 def test_records_of_which_one_is_missing_or_twice_there_are_not_gone_by(
     tmp_path: Path, numbers: tuple[int, ...]
